@@ -1,0 +1,40 @@
+"""hlf: high-level fidelity of super-resolution, from images to tables. The includes are the sections of the paper."""
+
+from snakemake.utils import min_version
+
+min_version("9.25")
+
+
+configfile: f"{workflow.basedir}/config.yaml"
+
+
+pathvars:
+    results=f"results/{config['run']}",
+    logs=f"results/{config['run']}/logs",
+    benchmarks=f"results/{config['run']}/benchmarks",
+    zoo="results/zoo",
+
+
+include: "rules/common.smk"
+include: "rules/zoo.smk"  # the mini zoo, only when asked for: train_zoo
+include: "rules/images.smk"  # 3.1 ground truth
+include: "rules/degradation.smk"  # 3.1 LR images
+include: "rules/sr.smk"  # 3.1 SR models
+include: "rules/sampling.smk"  # 3.1 PE-core similarity, choice of pairs
+include: "rules/study.smk"  # 3.1 votes, 3.2 scores and split
+include: "rules/iqa.smk"  # 4.1 image quality measures
+include: "rules/metric.smk"  # 4.2 fine-tuned foundation models
+include: "rules/paper.smk"  # Tables 2 and 3, Figures 4 and 5, report
+
+
+onstart:
+    check_before_start(workflow.dag)
+
+
+rule all:
+    """Everything that people read."""
+    default_target: True
+    input:
+        "<results>/report.html",
+        collect("<results>/tables/{table}.csv", table=TABLES),
+        collect("<results>/figures/{figure}.pdf", figure=FIGURES),

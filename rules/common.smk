@@ -1,0 +1,238 @@
+"""What all rule files share: the library's path, the checked configuration, names, keys of rules. No rules here."""
+
+import json
+import sys
+
+sys.path.append(f"{workflow.basedir}/workflow_scripts")
+
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from hlf import config as hlf_config
+from hlf import digest
+from hlf.backbones.registry import BACKBONES
+from hlf.errors import HlfError
+from hlf.sr.registry import MODELS
+from hlf.zoo.registry import ENTRIES, entry
+from hlf.zoo.training.recipes import RECIPES
+
+ROOT = Path(workflow.basedir)
+
+try:
+    hlf_config.check(config)
+except HlfError as error:
+    raise WorkflowError(str(error)) from None
+
+TABLES = ["table2", "table3", "strata"]
+FIGURES = [
+    "figure4",
+    "figure5",
+    "similarity",
+    "metric_scatter",
+    "learning_curves",
+    "examples",
+    "worst_pairs",
+]
+
+
+wildcard_constraints:
+    trained="|".join(RECIPES),
+    model="|".join(config["sr"]["models"]),
+    backbone="|".join(config["metric"]["backbones"]),
+    shard=r"\d{3}",
+
+
+def shards(stage):
+    """Zero-padded names of a stage's shards."""
+    return [f"{i:03d}" for i in range(config[stage]["shards"])]
+
+
+def setting(name):
+    """Configuration value of a dotted name."""
+    value = config
+    for part in name.split("."):
+        value = value[part]
+    return value
+
+
+def key(script, *names, modules=(), **more):
+    """Canonical parameter of a rule: the named settings, further values, and the digest of the code behind it."""
+    settings = {name: setting(name) for name in ("run", "seed", *names)}
+    return digest.key(
+        {**settings, **more}, ROOT / "workflow_scripts" / f"{script}.py", tuple(modules)
+    )
+
+
+def weights(name):
+    """Digest of a model's weight files in the zoo in use, for rule keys; tells when they are missing or unknown."""
+    zoo = config["zoo"]["use"]
+    if (zoo, name) not in ENTRIES:
+        return f"missing: zoo '{zoo}' has no model '{name}' in this version of hlf"
+    folder = ROOT / config["zoo"][zoo]
+    return digest.files_digest(
+        [folder / f for f in entry(zoo, name).files],
+        ROOT / ".snakemake" / "hlf_weights.json",
+    )
+
+
+def reader_weights():
+    """Digest of the content reader, which belongs to the mini zoo whatever the zoo in use."""
+    folder = ROOT / config["zoo"]["mini"]
+    files = [folder / f for f in entry("mini", "reader").files]
+    return digest.files_digest(files, ROOT / ".snakemake" / "hlf_weights.json")
+
+
+def sr_weights_name(model):
+    """Zoo name of an SR model: SwinIR has two official sizes."""
+    large = (
+        model == "swinir"
+        and config["zoo"]["use"] == "official"
+        and config["sr"]["swinir_variant"] == "L"
+    )
+    return "swinir-l" if large else model
+
+
+def table_facts(*groups):
+    """Values that stand in tables and captions: scale and the digest of the groups that the table depends on."""
+    return {
+        "scale": hlf_config.scale(config),
+        "config_hash": hlf_config.result_hash(config, groups),
+    }
+
+
+def gpus():
+    """GPUs that a job with networks asks for."""
+    return 0 if config["resources"]["device"] == "cpu" else 1
+
+
+def check_before_start(dag):
+    """Refuse to start when a job that would run lacks its weights or its model: told before an hour is spent."""
+    keys = [
+        str(job.params.get("key", "")) for job in dag.needrun_jobs() if not job.is_norun
+    ]
+    found = sorted(
+        {
+            sentence
+            for text in keys
+            if '"missing: ' in text
+            for sentence in missing_weights(text)
+        }
+    )
+    if found:
+        raise WorkflowError(
+            "weights are missing, nothing was started:\n  " + "\n  ".join(found)
+        )
+
+
+def missing_weights(key_text):
+    """Sentences on what a rule's key says is missing."""
+    zoo, folder = config["zoo"]["use"], config["zoo"][config["zoo"]["use"]]
+    for name, value in json.loads(key_text).items():
+        if name.startswith("weights.") and str(value).startswith("missing: "):
+            model, known = name.removeprefix("weights."), (
+                zoo,
+                name.removeprefix("weights."),
+            )
+            if known in ENTRIES:
+                source = f"{entry(*known).source}, licence {entry(*known).licence}"
+                yield f"{model}: {value.removeprefix('missing: ')}; source: {source}; put it below {folder}"
+            else:
+                yield f"{model}: {value.removeprefix('missing: ')}"
+
+
+# --- keys and inputs that depend on wildcards, one function per rule ---
+
+
+def training_key(wildcards):
+    """Key of the training of one mini model: its own recipe and settings only."""
+    name = wildcards.trained
+    return key(
+        "train_model", f"zoo.training.{name}", modules=(RECIPES[name].split(":")[0],)
+    )
+
+
+def training_needs(wildcards):
+    """Mini models that a recipe needs: the GANs take their perceptual loss from the mini VGG."""
+    return (
+        ["<zoo>/vgg/model.safetensors"]
+        if wildcards.trained in ("bsrgan", "swinir")
+        else []
+    )
+
+
+def sr_key(wildcards):
+    """Key of one SR model: its own module, weights and options, none of another model's."""
+    name, names = wildcards.model, [
+        "sr.precision",
+        "sr.tile",
+        "sr.tile_overlap",
+        "sr.batch_size",
+        "sr.shards",
+    ]
+    if name == "swinir":
+        names.append("sr.swinir_variant")
+    modules = (MODELS[name],) if name in MODELS else ()
+    more = {
+        "zoo": config["zoo"]["use"],
+        f"weights.{name}": weights(sr_weights_name(name)),
+    }
+    return key("super_resolve", *names, modules=modules, model=name, **more)
+
+
+def backbone_key(script, backbone, *names, **more):
+    """Key of a rule that uses one backbone of the zoo."""
+    modules = (BACKBONES[backbone],) if backbone in BACKBONES else ()
+    facts = {
+        "zoo": config["zoo"]["use"],
+        "backbone": backbone,
+        f"weights.{backbone}": weights(backbone),
+    }
+    return key(script, *names, modules=modules, **{**facts, **more})
+
+
+def similarity_key(wildcards):
+    """Key of the similarity of one shard."""
+    names = ("sampling.batch_size", "sampling.shards", "metric.resize_mode")
+    return backbone_key("embed_pairs", config["sampling"]["backbone"], *names)
+
+
+def zero_shot_key(wildcards):
+    """Key of one untuned backbone's scores."""
+    return backbone_key(
+        "score_zero_shot",
+        wildcards.backbone,
+        "metric.resize_mode",
+        "metric.eval_batch_size",
+    )
+
+
+def finetune_key(wildcards):
+    """Key of one fine-tuning: every setting of the metric but the list of the other backbones."""
+    names = [
+        f"metric.{k}"
+        for k in config["metric"]
+        if k not in ("backbones", "eval_batch_size")
+    ]
+    return backbone_key(
+        "finetune_metric", wildcards.backbone, *names, **table_facts("images")
+    )
+
+
+def tuned_key(wildcards):
+    """Key of one tuned backbone's scores; the weights are an input."""
+    name = wildcards.backbone
+    modules = (BACKBONES[name],) if name in BACKBONES else ()
+    return key("score_tuned", "metric.eval_batch_size", modules=modules, backbone=name)
+
+
+def photograph_listing():
+    """Digest of names and sizes in images.folder, so that an added or removed photograph is noticed; "" for scenes."""
+    if config["images"]["source"] != "folder":
+        return ""
+    return digest.folder_digest(Path(config["images"]["folder"]))
+
+
+def shown_config():
+    """Configuration as the report shows it: without keys that change no result, so that its bytes do not either."""
+    return hlf_config.shown(config)

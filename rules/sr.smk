@@ -1,0 +1,86 @@
+"""Paper 3.1: the SR models, each on every LR image.
+
+Inputs: degradation/lr.parquet. Outputs: sr/<model>/sr.parquet and, for all models, sr/sr.parquet; images at
+sr/<model>/<level>/<image_id>.png.
+"""
+
+
+rule sr:
+    """Every SR image of every model."""
+    input:
+        "<results>/sr/sr.parquet",
+
+
+rule super_resolve:
+    """SR images of one model and one shard; images already there and whole are kept."""
+    input:
+        lr="<results>/degradation/lr.parquet",
+    output:
+        table="<results>/sr/{model}/shards/{shard}.parquet",
+        timing="<results>/timing/sr/{model}/{shard}.parquet",
+    log:
+        "<logs>/super_resolve/{model}/{shard}.log",
+    benchmark:
+        "<benchmarks>/super_resolve/{model}/{shard}.tsv"
+    conda:
+        "../envs/torch.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=240,
+        gpu=gpus(),
+    params:
+        key=sr_key,
+    message:
+        "Upscaling shard {wildcards.shard} with {wildcards.model}"
+    script:
+        "../workflow_scripts/super_resolve.py"
+
+
+rule collect_model:
+    """One table of one model's SR images."""
+    input:
+        tables=collect(
+            "<results>/sr/{{model}}/shards/{shard}.parquet", shard=shards("sr")
+        ),
+    output:
+        table="<results>/sr/{model}/sr.parquet",
+    log:
+        "<logs>/collect_model/{model}.log",
+    benchmark:
+        "<benchmarks>/collect_model/{model}.tsv"
+    conda:
+        "../envs/paper.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+        gpu=0,
+    params:
+        key=key("collect_shards", table="sr"),
+    message:
+        "Collecting tables of {wildcards.model}"
+    script:
+        "../workflow_scripts/collect_shards.py"
+
+
+rule collect_sr:
+    """One table of all SR images."""
+    input:
+        tables=collect("<results>/sr/{model}/sr.parquet", model=config["sr"]["models"]),
+    output:
+        table="<results>/sr/sr.parquet",
+    log:
+        "<logs>/collect_sr.log",
+    benchmark:
+        "<benchmarks>/collect_sr.tsv"
+    conda:
+        "../envs/paper.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+        gpu=0,
+    params:
+        key=key("collect_shards", table="sr"),
+    message:
+        "Collecting SR tables"
+    script:
+        "../workflow_scripts/collect_shards.py"

@@ -1,0 +1,117 @@
+"""The configuration: schema, checks across keys, and the digest that stands in tables. Imports no heavy package."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from hlf.errors import HlfError
+
+SCHEMA = Path(__file__).with_name("config.schema.json")
+RESERVED_RUNS = ("zoo",)  # results/zoo/ is where train_zoo works
+# keys that say how work is divided or where it runs, and change no result
+NO_RESULT = (("degradation", "shards"), ("sr", "shards"), ("sampling", "shards"), ("iqa", "shards"))
+
+
+def check(config: dict[str, Any]) -> None:
+    """Refuse a configuration that cannot run, before any job starts.
+
+    Raises:
+        HlfError: one line per problem, each naming the key, the value received and what is allowed.
+    """
+    found = schema_problems(config) or cross_problems(config)
+    if found:
+        raise HlfError("the configuration cannot be used: " + "; ".join(found))
+
+
+def schema_problems(config: dict[str, Any]) -> list[str]:
+    """Sentences on unknown keys, wrong types and values out of range."""
+    import jsonschema
+
+    validator = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf8")))
+    errors = sorted(validator.iter_errors(config), key=lambda e: [str(p) for p in e.absolute_path])
+    return [_sentence(error) for error in errors]
+
+
+def _sentence(error: Any) -> str:
+    name = ".".join(str(p) for p in error.absolute_path) or "the top level"
+    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
+        known = error.schema.get("properties", {})
+        unknown = sorted(str(k) for k in error.instance if k not in known)
+        return f"unknown key {', '.join(unknown)} in {name}, known are {', '.join(known)}"
+    if error.validator == "required":
+        missing = [k for k in error.validator_value if k not in error.instance]
+        return f"{name} lacks the key {', '.join(missing)}"
+    allowed = {
+        "enum": "one of",
+        "type": "type",
+        "minimum": "at least",
+        "maximum": "at most",
+        "multipleOf": "multiple of",
+    }
+    rule = f"{allowed.get(error.validator, error.validator)} {json.dumps(error.validator_value)}"
+    return f"{name} is {json.dumps(error.instance)}, allowed is {rule} ({error.schema.get('description', '')})"
+
+
+def cross_problems(config: dict[str, Any]) -> list[str]:
+    """Sentences on combinations of keys that cannot work."""
+    images, sampling, models = config["images"], config["sampling"], config["sr"]["models"]
+    found = []
+    if config["run"] in RESERVED_RUNS:
+        found.append(f"run is '{config['run']}', a name kept for the mini zoo's training; choose another")
+    if (images["source"] == "folder") != (images["folder"] is not None):
+        found.append(
+            f"images.source is {images['source']} and images.folder is {images['folder']}; give both or neither"
+        )
+    if images["source"] == "scenes" and images["crop"] % 32:
+        found.append(f"images.crop is {images['crop']}, scenes need a multiple of 32")
+    if images["resize_short"] is not None and images["resize_short"] < images["crop"]:
+        found.append(f"images.resize_short {images['resize_short']} is smaller than images.crop {images['crop']}")
+    for stage in ("degradation", "sr", "sampling"):
+        if config[stage]["shards"] > images["dataset"] + images["evaluation"]:
+            found.append(f"{stage}.shards {config[stage]['shards']} exceeds the number of images")
+    if config["iqa"]["shards"] > sampling["total"]:
+        found.append(f"iqa.shards {config['iqa']['shards']} exceeds sampling.total {sampling['total']}")
+    candidates = len(config["degradation"]["levels"]) * len(models)
+    possible = images["dataset"] * min(candidates, sampling["max_per_gt"])
+    if sampling["total"] > possible:
+        found.append(
+            f"sampling.total is {sampling['total']}, but {images['dataset']} GT images with {candidates} SR images each"
+            f" and sampling.max_per_gt {sampling['max_per_gt']} give at most {possible} pairs"
+        )
+    strangers = sorted(set(sampling["model_quota"]) - set(models))
+    if strangers:
+        found.append(f"sampling.model_quota names {', '.join(strangers)}, which sr.models does not hold")
+    if sampling["model_quota"] and set(models) - set(sampling["model_quota"]):
+        found.append("sampling.model_quota is given but leaves out a model of sr.models; name all of them or none")
+    if config["resources"]["device"] == "cpu" and config["sr"]["precision"] == "fp16":
+        found.append("sr.precision is fp16 with resources.device cpu; use fp32 or bf16 there")
+    return found
+
+
+def result_hash(config: dict[str, Any], groups: tuple[str, ...]) -> str:
+    """Digest of the groups that a table depends on, without the keys that change no result (sixteen hex digits)."""
+    kept = {
+        group: {
+            k: v for k, v in config[group].items() if (group, k) not in NO_RESULT and (group, k) != ("zoo", "training")
+        }
+        for group in groups
+    }
+    kept["zoo"] = {"use": config["zoo"]["use"]}
+    text = json.dumps({"seed": config["seed"], **kept}, sort_keys=True, ensure_ascii=False)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def scale(config: dict[str, Any]) -> str:
+    """Size of a run, for stamps and captions: "paper" with official weights, else "mini"."""
+    return "paper" if config["zoo"]["use"] == "official" else "mini"
+
+
+def shown(config: dict[str, Any]) -> dict[str, Any]:
+    """Configuration as the report shows it: groups of stages without the keys that change no result."""
+    groups = {k: v for k, v in config.items() if k not in ("zoo", "resources")}
+    kept = {
+        k: {n: x for n, x in v.items() if (k, n) not in NO_RESULT} if isinstance(v, dict) else v
+        for k, v in groups.items()
+    }
+    return {**kept, "zoo": {"use": config["zoo"]["use"]}}

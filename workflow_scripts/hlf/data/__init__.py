@@ -1,0 +1,1 @@
+"""Ground-truth images of a run: procedural scenes or a folder of photographs."""

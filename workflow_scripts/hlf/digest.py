@@ -1,0 +1,161 @@
+"""Digests that tell the workflow when a finished result is out of date: of code, of settings, of weight files.
+
+Snakemake watches parameters but not the library a script imports, and compares parameters without their names. So every
+rule passes one canonical string: its settings by name and a digest of its script and of all `hlf` modules it imports.
+"""
+
+import ast
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hlf.errors import HlfError
+from hlf.files import read_json, sha256, write_json
+
+PACKAGE = Path(__file__).parent  # .../workflow_scripts/hlf
+
+
+def key(settings: dict[str, Any], script: Path, modules: tuple[str, ...] = ()) -> str:
+    """Canonical JSON of `settings` and of the code behind a rule; equal strings mean nothing changed.
+
+    Args:
+        settings: every configuration value that the rule's result depends on, by name.
+        script: the rule's thin script.
+        modules: library modules reached by a registry string, which imports do not show (such as "hlf.sr.bsrgan").
+    """
+    return json.dumps({"code": code_digest(script, modules), **settings}, sort_keys=True, ensure_ascii=False)
+
+
+def work_key(rule_key: str) -> str:
+    """Sixteen hexadecimal digits of a rule's key without its number of shards: names work that any sharding keeps."""
+    facts = {k: v for k, v in json.loads(rule_key).items() if k != "shards"}
+    return hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def code_digest(script: Path, modules: tuple[str, ...] = ()) -> str:
+    """Sixteen hexadecimal digits of a script, the named modules, and all `hlf` modules that they import in turn.
+
+    Comments, docstrings and layout do not count, so that explaining a line never costs a GPU hour.
+    """
+    todo, found = [script, *(_module_file(m) for m in modules)], set()
+    while todo:
+        path = todo.pop()
+        if path not in found:
+            found.add(path)
+            todo += [p for p in _imports(path) if p not in found]
+    digest = hashlib.blake2b(digest_size=8)
+    for name, content in sorted((_name(p), _content(p)) for p in found):
+        digest.update(name.encode() + b"\0" + content.encode() + b"\0")
+    return digest.hexdigest()
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix() if path.is_relative_to(PACKAGE) else path.name
+
+
+def _module_file(name: str) -> Path:
+    """File of a module such as "hlf.sr.bsrgan"."""
+    base = PACKAGE.parent.joinpath(*name.split("."))
+    for path in (base.with_suffix(".py"), base / "__init__.py"):
+        if path.is_file():
+            return path
+    raise HlfError(f"module {name} does not exist under {PACKAGE.parent}; mend the list of modules in the rule file")
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf8"), str(path))
+
+
+@cache
+def _content(path: Path) -> str:
+    """What counts of a file: its syntax tree without docstrings; the bytes of files that are not Python."""
+    if path.suffix != ".py":
+        return sha256(path)
+    tree = _tree(path)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and body:
+            first = body[0]
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
+                first.value.value = ""
+    return ast.dump(tree)
+
+
+@cache
+def _imports(path: Path) -> tuple[Path, ...]:
+    """`hlf` files that a file needs when it runs: imported modules, their packages, and data files it names."""
+    if path.suffix != ".py":
+        return ()
+    names: set[str] = set()
+    _collect(_tree(path), names)
+    files: set[Path] = set()
+    for name in names:
+        parts = name.split(".")
+        # the root package holds a version and lazy exports only; counting it would tie every result to each release
+        for end in range(2, len(parts) + 1):
+            base = PACKAGE.joinpath(*parts[1:end])
+            files.update(p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file())
+    text = path.read_text(encoding="utf8")
+    if path.is_relative_to(PACKAGE):
+        files.update(
+            p for p in path.parent.iterdir() if p.is_file() and p.suffix in (".json", ".j2", ".css") and p.name in text
+        )
+    return tuple(sorted(files))
+
+
+def _collect(node: ast.AST, names: set[str]) -> None:
+    """Names of `hlf` imports below a node, those for type checkers left out."""
+    if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+        for child in node.orelse:
+            _collect(child, names)
+        return
+    if isinstance(node, ast.Import):
+        names.update(a.name for a in node.names if a.name.split(".")[0] == "hlf")
+    elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "hlf" and not node.level:
+        # `from hlf.sr import bsrgan` may name a module or a function; the file check of the caller decides
+        names.update(f"{node.module}.{a.name}" for a in node.names)
+    for child in ast.iter_child_nodes(node):
+        _collect(child, names)
+
+
+def files_digest(paths: list[Path], cache_file: Path) -> str:
+    """Digest of the contents of weight files, or "missing: <names>".
+
+    Large files are hashed once: `cache_file` remembers path, size, time and digest, so a touched file is hashed anew
+    and a changed one is noticed, while parsing the workflow stays quick.
+    """
+    missing = [p.name for p in paths if not p.is_file()]
+    if missing:
+        return "missing: " + ", ".join(missing)
+    try:
+        known: dict[str, str] = read_json(cache_file)
+    except HlfError:
+        known = {}  # first use, or a damaged cache: the hashes are computed again
+    digests, fresh = [], {}
+    for path in paths:
+        stat = path.stat()
+        entry = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
+        if entry not in known:
+            fresh[entry] = sha256(path)
+        digests.append(known.get(entry) or fresh[entry])
+    if fresh:
+        write_json(cache_file, known | fresh)
+    return hashlib.blake2b(" ".join(digests).encode(), digest_size=8).hexdigest()
+
+
+def folder_digest(folder: Path) -> str:
+    """Digest of relative names and sizes of the files below a folder; "no folder" when there is none.
+
+    Not of their times: a copied or touched set of photographs is the same set.
+    """
+    if not folder.is_dir():
+        return "no folder"
+    names = sorted(f"{p.relative_to(folder).as_posix()} {p.stat().st_size}" for p in folder.rglob("*") if p.is_file())
+    return hashlib.blake2b("\n".join(names).encode(), digest_size=8).hexdigest()

@@ -1,0 +1,154 @@
+"""Reading, checking and writing pictures: the only place of format, range and shape rules.
+
+Rules (spec of the project, docs/design.md): EXIF orientation applied, grey repeated to three channels, alpha composed
+over white, 16 bit scaled to 8, CMYK and palettes converted to RGB, the first frame of a sequence taken.
+"""
+
+import io
+import re
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hlf.errors import HlfError
+from hlf.files import atomic
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from PIL import Image
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
+
+
+class ImageError(HlfError):
+    """A file that cannot be used as a picture; the sentence names the file and the reason."""
+
+
+def read_image(path: str | Path, min_side: int = 1) -> "np.ndarray":
+    """Decode a picture to uint8 RGB of shape (H, W, 3).
+
+    Args:
+        path: a file in any format that Pillow reads.
+        min_side: smallest width and height accepted, in pixels.
+
+    Raises:
+        ImageError: missing, empty, truncated, not a picture, or smaller than `min_side`.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise ImageError(f"image {path} cannot be opened: {error.strerror}") from error
+    return decode_image(data, str(path), min_side)
+
+
+def decode_image(data: bytes, name: str, min_side: int = 1) -> "np.ndarray":
+    """As `read_image`, from bytes that were already read; `name` stands in the error sentence."""
+    import numpy as np
+    from PIL import Image, ImageOps
+
+    if not data:
+        raise ImageError(f"image {name} is empty (0 bytes)")
+    try:
+        with warnings.catch_warnings():
+            # a decompression bomb is refused instead of merely warned about
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data)) as handle:
+                handle.load()
+                picture = ImageOps.exif_transpose(handle)
+                array = np.asarray(_to_rgb(picture))
+    except Exception as error:  # Pillow's plugins raise nearly every type on broken files
+        # Pillow names the buffer by its memory address, which would differ from run to run
+        reason = re.sub(r" ?<_io.BytesIO object at 0x[0-9a-f]+>", "", str(error)) or type(error).__name__
+        raise ImageError(f"image {name} cannot be decoded ({reason}); replace the file or remove it") from error
+    height, width = array.shape[:2]
+    if min(height, width) < min_side:
+        raise ImageError(f"image {name} is {width}x{height}, expected at least {min_side} pixels on each side")
+    return array
+
+
+def _to_rgb(picture: "Image.Image") -> "Image.Image":
+    """Any Pillow mode to RGB by the rules of this module."""
+    import numpy as np
+    from PIL import Image
+
+    if picture.mode.startswith("I") or picture.mode == "F":
+        values = np.asarray(picture, dtype=np.float64)
+        # 16-bit files span 0..65535; a plain convert("L") would clip them at 255
+        grey = np.rint(values / 257.0) if values.max(initial=0) > 255 else values
+        return Image.fromarray(grey.clip(0, 255).astype(np.uint8)).convert("RGB")
+    if "A" in picture.getbands() or "transparency" in picture.info:
+        rgba = picture.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", rgba.size, (255, 255, 255, 255)), rgba).convert("RGB")
+    return picture.convert("RGB")
+
+
+def encode_png(array: "np.ndarray") -> bytes:
+    """PNG bytes of a uint8 RGB array (H, W, 3), without metadata."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    # level 1: a third of the time of the default for 5 % larger files
+    Image.fromarray(array).save(buffer, format="PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def write_png(path: str | Path, array: "np.ndarray") -> bytes:
+    """Write a uint8 RGB array (H, W, 3) as PNG, atomically; returns the bytes written."""
+    data = encode_png(array)
+    with atomic(path) as tmp:
+        tmp.write_bytes(data)
+    return data
+
+
+def to_float(array: "np.ndarray") -> "np.ndarray":
+    """uint8 (H, W, 3) in 0..255 to float32 in [0, 1]."""
+    import numpy as np
+
+    return np.asarray(array / 255.0, dtype=np.float32)
+
+
+def to_uint8(array: "np.ndarray") -> "np.ndarray":
+    """Float in [0, 1] to uint8: clipped, times 255, rounded half to even (never truncated)."""
+    import numpy as np
+
+    # one buffer: about ten times faster than three temporary arrays
+    scaled = np.multiply(array, 255.0)
+    np.clip(scaled, 0.0, 255.0, out=scaled)
+    return np.rint(scaled, out=scaled).astype(np.uint8)
+
+
+def to_tensor(array: "np.ndarray") -> "torch.Tensor":
+    """uint8 (H, W, 3) to a float32 tensor (3, H, W) in [0, 1]."""
+    import numpy as np
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(to_float(array).transpose(2, 0, 1)))
+
+
+def from_tensor(tensor: "torch.Tensor") -> "np.ndarray":
+    """Tensor (3, H, W) in [0, 1] (clipped) to uint8 (H, W, 3), rounded."""
+    return to_uint8(tensor.detach().float().cpu().numpy().transpose(1, 2, 0))
+
+
+def check_batch(tensor: "torch.Tensor", name: str) -> None:
+    """Raise HlfError unless `tensor` is a float batch (N, 3, H, W) without NaN and within [0, 1] (1e-6 slack)."""
+    import torch
+
+    if tensor.ndim != 4 or tensor.shape[1] != 3 or not tensor.is_floating_point():
+        raise HlfError(f"{name}: expected a float tensor (N, 3, H, W), got {tuple(tensor.shape)} of {tensor.dtype}")
+    low, high = float(tensor.min()), float(tensor.max())
+    if torch.isnan(tensor).any() or low < -1e-6 or high > 1 + 1e-6:
+        raise HlfError(f"{name}: expected values in [0, 1], got {low:.4g} to {high:.4g}; divide 8-bit values by 255")
+
+
+def list_images(folder: str | Path, recursive: bool = True) -> list[Path]:
+    """Files with a picture's suffix under `folder`, sorted by path; HlfError when there is no folder or none."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise HlfError(f"image folder {folder} does not exist")
+    found = folder.rglob("*") if recursive else folder.glob("*")
+    files = sorted(p for p in found if p.suffix.lower() in SUFFIXES and p.is_file() and not p.name.startswith("."))
+    if not files:
+        raise HlfError(f"image folder {folder} holds no image (looked for {', '.join(SUFFIXES)})")
+    return files

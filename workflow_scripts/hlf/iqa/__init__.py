@@ -1,0 +1,1 @@
+"""Image quality metrics that the human scores are compared with (paper 4.1)."""

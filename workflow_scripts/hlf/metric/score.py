@@ -1,0 +1,48 @@
+"""Scores of all pairs by one backbone: each GT is embedded once."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hlf.backbones.base import hlf_distance
+from hlf.columns import conform
+from hlf.sampling.similarity import embed_files
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from hlf.backbones.base import Backbone
+
+
+def score_pairs(
+    pairs: "pd.DataFrame",
+    split: "pd.DataFrame",
+    results: Path,
+    run: str,
+    backbone: "Backbone",
+    tuned: bool,
+    weights_sha256: str,
+    batch_size: int = 1,
+    device: str = "cpu",
+) -> "pd.DataFrame":
+    """Table `metric_scores` of one backbone: 1 - cosine per pair, lower is better.
+
+    Args:
+        pairs: table `pairs`.
+        split: table `split`, for the part of each pair.
+        results: folder of the run.
+        run: name of the run.
+        backbone: zero-shot or tuned.
+        tuned: which of both; goes into the table.
+        weights_sha256: digest of the weights, goes into the table.
+        batch_size: images per forward; 1 keeps scores independent of grouping on a CPU.
+        device: where the backbone runs.
+    """
+    import torch
+
+    paths = sorted({*pairs["gt_path"], *pairs["sr_path"]})
+    embeddings = dict(zip(paths, embed_files([results / p for p in paths], backbone, batch_size, device), strict=True))
+    gt, sr = (torch.stack([embeddings[p] for p in pairs[c]]) for c in ("gt_path", "sr_path"))
+    description = backbone.description
+    table = pairs[["pair_id"]].assign(value=hlf_distance(sr, gt).double().numpy(), run=run, backbone=description.name)
+    table = table.assign(tuned=tuned, zoo=description.zoo, weights_sha256=weights_sha256)
+    return conform(table.merge(split[["pair_id", "part"]], on="pair_id"), "metric_scores")

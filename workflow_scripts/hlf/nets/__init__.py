@@ -1,0 +1,1 @@
+"""Networks and the adapters to the packages that define them."""

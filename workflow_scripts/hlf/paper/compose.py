@@ -1,0 +1,61 @@
+"""Which parts the report has, in which order, and what is said about each: the only place of its wording."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hlf.files import read_table
+from hlf.paper.gather import counts
+from hlf.paper.pairs import disagreements, worst_pairs
+from hlf.paper.report import FigureSection, Report, TableSection, package_versions
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TABLES = {
+    "table2": "Table 2. Image quality measures against high-level fidelity scores",
+    "table3": "Table 3. Foundation backbones as the HLF metric, untouched and fine-tuned (ft)",
+}
+FIGURES = {
+    "examples": (
+        "What the models make of the images",
+        "LR, bicubic, each SR model and GT; images in order of their ids.",
+    ),
+    "similarity": ("Similarity before and after sampling", "All candidates, and the pairs chosen to spread evenly."),
+    "figure4": ("Figure 4. Scores by SR model", "Share of viewers who say that the content changed, per pair."),
+    "figure5": ("Figure 5. The metric", "SR and GT pass through one backbone; 1 - cosine is regressed to the score."),
+    "metric_scatter": ("Prediction against score", "Test pairs only, before and after fine-tuning."),
+    "learning_curves": (
+        "Fine-tuning",
+        "The epoch with the lowest validation loss is kept; the test part is never seen.",
+    ),
+    "worst_pairs": ("The worst pairs", "Pairs with the highest scores, GT beside SR."),
+}
+
+
+def compose(
+    tables: "dict[str, pd.DataFrame]", table_files: list[str], figure_files: list[str], settings: dict[str, Any]
+) -> Report:
+    """The report of a run.
+
+    Args:
+        tables: manifest, rejected, lr, sr, strata, pairs, votes, scores, iqa, metric.
+        table_files: CSV files that `tables.write_all` made; those named in TABLES are shown.
+        figure_files: PNG files; those named in FIGURES are shown, in that order.
+        settings: a rule's settings with config, paper.worst_pairs and metric.backbones.
+    """
+    from hlf.paper.formats import PROVENANCE
+
+    backbone, many = settings["metric.backbones"][0], settings["paper.worst_pairs"]
+    frames = {Path(p).stem: read_table(p).drop(columns=list(PROVENANCE), errors="ignore") for p in table_files}
+    pictures = {Path(p).stem: Path(p) for p in figure_files}
+    metric, scores, pairs = tables["metric"], tables["scores"], tables["pairs"]
+    return Report(
+        counts=counts(*(tables[n] for n in ("manifest", "rejected", "lr", "sr", "votes", "scores", "iqa"))),
+        config=settings["config"],
+        tables=[TableSection(name, title, frames[name]) for name, title in TABLES.items()],
+        figures=[FigureSection(n, title, pictures[n], text) for n, (title, text) in FIGURES.items()],
+        strata=tables["strata"],
+        worst=worst_pairs(scores, pairs, metric, backbone, many),
+        disagreements=disagreements(metric, tables["iqa"], scores, pairs, backbone, many),
+        versions=package_versions(),
+    )

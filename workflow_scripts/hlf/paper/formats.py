@@ -1,0 +1,156 @@
+"""One table in the forms that people read: rows of formatted cells, Markdown, LaTeX, CSV text."""
+
+import math
+import numbers
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hlf.errors import HlfError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+HEADINGS = {
+    "metric": "Metric",
+    "type": "Type",
+    "srcc": "SRCC",
+    "plcc": "PLCC",
+    "plcc_logistic": "PLCC logistic",
+    "n": "n",
+    "status": "Status",
+    "paper_srcc": "Paper SRCC",
+    "paper_plcc": "Paper PLCC",
+    "model": "SR model",
+    "pair_id": "Pair",
+}
+# Which end of a column is best; columns that are not named here have no best value.
+BEST = {"srcc": "max", "plcc": "max", "plcc_logistic": "max"}
+_LATEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "|": r"\textbar{}", "\u2013": "--",
+}  # fmt: skip
+# columns that `tables.write_all` adds to a CSV: those of Facts.columns, and the stamp
+PROVENANCE = ("run", "scale", "zoo", "source", "seed", "config_hash", "weights_hash", "stamp")
+NOTHING = "\u2013"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One formatted value."""
+
+    text: str
+    numeric: bool = False
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class View:
+    """A table ready to print: headings and rows of the same length."""
+
+    headings: list[str]
+    rows: list[list[Cell]]
+
+
+def number(value: Any) -> str:
+    """Text of a cell: real numbers with 4 decimals, whole numbers as they are, missing values empty.
+
+    >>> number(0.5), number(7), number(float("nan")), number(-0.00001)
+    ('0.5000', '7', '', '0.0000')
+    """
+    if value is None or (isinstance(value, numbers.Real) and math.isnan(float(value))):
+        return ""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or isinstance(value, numbers.Integral):
+        return str(value)
+    # adding zero turns the "-0.0" that rounding leaves into "0.0"
+    return f"{round(float(value), 4) + 0.0:.4f}"
+
+
+def view(table: "pd.DataFrame", best: Mapping[str, str] | None = None) -> View:
+    """Cells for people: `x_low`/`x_high` become one interval column, `*_signed` stays in the CSV only.
+
+    Args:
+        table: any table; a `status` column that says "ok" everywhere is left out.
+        best: column -> "max" or "min", the value to set in bold; the correlations' by default.
+    """
+    directions = BEST if best is None else best
+    hidden = {c for c in table if str(c).endswith(("_signed", "_high"))}
+    if "status" in table and (table["status"] == "ok").all():
+        hidden.add("status")
+    headings, columns = [], []
+    for name in (str(c) for c in table if c not in hidden):
+        if name.endswith("_low") and name.removesuffix("_low") + "_high" in table:
+            headings.append("95 % interval")
+            columns.append(_interval(table[name], table[name.removesuffix("_low") + "_high"]))
+        else:
+            headings.append(HEADINGS.get(name, name.replace("_", " ").capitalize()))
+            columns.append(_cells(table[name], directions.get(name)))
+    return View(headings, [list(row) for row in zip(*columns, strict=True)])
+
+
+def _interval(low: "pd.Series", high: "pd.Series") -> list[Cell]:
+    pairs = [(number(a), number(b)) for a, b in zip(low, high, strict=True)]
+    return [Cell(f"[{a}, {b}]" if a and b else NOTHING, numeric=True) for a, b in pairs]
+
+
+def _cells(column: "pd.Series", direction: str | None) -> list[Cell]:
+    """Formatted values; the best one is found after rounding, so equal prints are marked alike."""
+    texts = [number(v) for v in column]
+    numeric = [isinstance(v, numbers.Real) and not isinstance(v, bool) for v in column]
+    top = None
+    if direction is not None:
+        if direction not in ("max", "min"):
+            raise HlfError(f"best value of a table column: expected 'max' or 'min', received '{direction}'")
+        filled = [float(t) for t in texts if t]
+        top = (max if direction == "max" else min)(filled) if filled else None
+    return [
+        Cell(t or NOTHING, is_number, bool(t) and top is not None and float(t) == top)
+        for t, is_number in zip(texts, numeric, strict=True)
+    ]
+
+
+def to_markdown(table: View, caption: list[str]) -> str:
+    """Markdown table with the caption's lines as paragraphs above it."""
+
+    def line(cells: list[str]) -> str:
+        return "| " + " | ".join(c.replace("|", r"\|") for c in cells) + " |"
+
+    numeric = [all(row[i].numeric for row in table.rows) for i in range(len(table.headings))]
+    rows = [line([f"**{c.text}**" if c.best else c.text for c in row]) for row in table.rows]
+    rule = "|" + "|".join("---:" if right else "---" for right in numeric) + "|"
+    return "\n\n".join(caption) + "\n\n" + "\n".join([line(table.headings), rule, *rows]) + "\n"
+
+
+def escape_latex(text: str) -> str:
+    r"""Text that LaTeX prints as it is.
+
+    >>> escape_latex("a_b & 5 %")
+    'a\\_b \\& 5 \\%'
+    """
+    return "".join(_LATEX.get(c, c) for c in text)
+
+
+def to_latex(table: View, caption: list[str], label: str) -> str:
+    r"""A `table*` in booktabs style (needs \usepackage{booktabs}), best values in bold."""
+
+    def cell(c: Cell) -> str:
+        return rf"\textbf{{{escape_latex(c.text)}}}" if c.best else escape_latex(c.text)
+
+    align = "".join("r" if all(row[i].numeric for row in table.rows) else "l" for i in range(len(table.headings)))
+    lines = [
+        r"% needs \usepackage{booktabs}",
+        r"\begin{table*}",
+        r"\centering\footnotesize\setlength{\tabcolsep}{4pt}",
+        rf"\caption{{{escape_latex(' '.join(caption))}}}",
+        rf"\label{{tab:{label}}}",
+        rf"\begin{{tabular}}{{{align}}}",
+        r"\toprule",
+        " & ".join(escape_latex(h) for h in table.headings) + r" \\",
+        r"\midrule",
+        *(" & ".join(cell(c) for c in row) + r" \\" for row in table.rows),
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table*}",
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,1 @@
+"""Choosing pairs whose similarities spread evenly (paper 3.1)."""

@@ -1,0 +1,1 @@
+"""The mini world: procedural pictures whose content is known (docs/design.md, "The mini world")."""

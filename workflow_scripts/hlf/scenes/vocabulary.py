@@ -1,0 +1,59 @@
+"""What scenes can show: pictogram classes, words on signs, colours, places. Orders are part of the trained models."""
+
+import unicodedata
+from functools import cache
+
+# 68 glyphs of DejaVu Sans (the font that matplotlib ships); chosen to differ in outline, our choice
+GLYPHS = "☀☁☂☃★☎☘☢☣☮☯☸☺☹☾♂♀♈♉♋♌♎♏♐♒♔♖♗♘♚♛♠♣♥♦♨♪♫♻♿⚀⚄⚑⚒⚓⚔⚖⚘⚙⚛⚜⚠⚡✂✆✈✉✌✎✒✔✖✚✪✿❄➔⌂"
+
+# words of three to five capitals; several differ in one letter, as words on real signs do
+WORDS = (
+    "STOP", "SHOP", "STEP", "SLOW", "SHOW", "BANK", "BARN", "BIKE", "BUS", "BAR", "CAFE", "CAR", "CITY", "COLD",
+    "DOOR", "DOCK", "EAST", "EXIT", "EURO", "FISH", "FOOD", "FARM", "GATE", "GAS", "GOLD", "HOME", "HALL", "HOT",
+    "ICE", "INN", "KEYS", "LAKE", "LAMP", "LIFT", "MAIN", "MAP", "MEAT", "MILK", "NORTH", "OPEN", "PARK", "PORT",
+    "POST", "PULL", "PUSH", "RAIL", "ROAD", "ROOM", "SALE", "SALT", "SEA", "SKI", "SOUP", "TAXI", "TEA", "TRAM",
+    "TOWN", "WAY", "WEST", "WINE", "YARD", "ZONE", "ZOO", "SOUTH",
+)  # fmt: skip
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+MAX_LETTERS = 5
+
+COLOURS = {
+    "white": (245, 245, 245), "black": (18, 18, 20), "red": (205, 38, 38), "green": (34, 128, 60),
+    "blue": (32, 70, 180), "yellow": (240, 200, 30), "orange": (235, 125, 25), "purple": (120, 50, 150),
+    "brown": (110, 70, 40), "pink": (240, 150, 180), "grey": (128, 128, 132), "teal": (20, 140, 150),
+}  # fmt: skip
+PLACES = ("gradient", "texture", "photograph")
+KINDS = ("glyph", "sign", "code")
+
+
+def glyph_name(glyph: str) -> str:
+    """Class name of a pictogram: its Unicode name in lower case, without hyphens."""
+    return unicodedata.name(glyph).lower().replace("-", " ")
+
+
+@cache
+def glyph_classes() -> tuple[str, ...]:
+    """Names of the 68 pictogram classes, in the order of the trained models."""
+    return tuple(glyph_name(g) for g in GLYPHS)
+
+
+@cache
+def caption_words() -> tuple[str, ...]:
+    """Every word a caption can hold, sorted; index + 3 is the token id (0 padding, 1 start, 2 end)."""
+    words = {"a", "and", "on", "sign", "reading", "code", *COLOURS, *PLACES, *(w.lower() for w in WORDS)}
+    for name in glyph_classes():
+        words.update(name.split())
+    return tuple(sorted(words))
+
+
+def tokenize(captions: list[str], length: int = 40) -> list[list[int]]:
+    """Token ids of captions, padded with 0 to `length`; a caption that is too long is cut before its end token.
+
+    Raises KeyError for a word outside `caption_words`.
+    """
+    index = {w: i + 3 for i, w in enumerate(caption_words())}
+    rows = []
+    for caption in captions:
+        ids = [*[1, *[index[w] for w in caption.split()]][: length - 1], 2]
+        rows.append(ids + [0] * (length - len(ids)))
+    return rows

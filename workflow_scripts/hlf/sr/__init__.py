@@ -1,0 +1,1 @@
+"""Stage sr: low-resolution pictures in, four times larger pictures out."""

@@ -1,0 +1,117 @@
+"""Reading checkpoints: safetensors or tensor-only pickles, checked key by key against the network."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hlf.errors import HlfError
+from hlf.files import read_json
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+WRAPPERS = ("params_ema", "params", "state_dict")
+
+
+def read_state(path: str | Path, keys: tuple[str, ...] = WRAPPERS) -> "dict[str, Tensor]":
+    """State dict of a checkpoint file, on the CPU, unwrapped with `unwrap`.
+
+    Args:
+        path: .safetensors, or .pth/.pt/.bin, which is opened with `weights_only=True`: no code of the file runs.
+        keys: outer keys that may hold the state dict, first match wins.
+
+    Raises:
+        HlfError: missing, truncated or not a checkpoint of tensors.
+    """
+    import torch
+    from safetensors.torch import load
+
+    path = Path(path)
+    if not path.is_file():
+        raise HlfError(f"checkpoint {path} does not exist")
+    try:
+        if path.suffix == ".safetensors":
+            content: Any = load(path.read_bytes())
+        elif path.suffix in (".pth", ".pt", ".bin"):
+            content = torch.load(path, map_location="cpu", weights_only=True)
+        else:
+            raise HlfError(f"checkpoint {path}: expected a name ending in .safetensors, .pth, .pt or .bin")
+    except HlfError:
+        raise
+    except Exception as error:  # truncated archives, pickles with code and plain text all fail with types of their own
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
+        raise HlfError(
+            f"checkpoint {path} cannot be read as tensors ({reason}); it is truncated or no checkpoint, fetch it again"
+        ) from error
+    state = unwrap(content, keys)
+    wrong = [str(k) for k, v in state.items() if not isinstance(v, torch.Tensor)] if state else ["nothing"]
+    if wrong:
+        raise HlfError(f"checkpoint {path} is not a state dict: '{wrong[0]}' is no tensor; fetch the right file")
+    return state
+
+
+def read_config(path: str | Path, needed: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Constructor arguments of a mini model from its config.json; HlfError unless an object that has keys `needed`."""
+    cfg = read_json(path)
+    missing = [key for key in needed if key not in cfg] if isinstance(cfg, dict) else ["an object of arguments"]
+    if missing:
+        raise HlfError(f"{path} lacks {missing[0]}; expected the network's constructor arguments, retrain the mini zoo")
+    return dict(cfg)
+
+
+def unwrap(state: Any, keys: tuple[str, ...] = WRAPPERS) -> "dict[str, Tensor]":
+    """The state dict inside `state`: the value of the first of `keys` that it has, else `state` itself.
+
+    SwinIR's real-world files use `params_ema`, the classical ones `params`, BSRGAN's is bare (official loading code).
+    """
+    if not isinstance(state, dict):
+        return {}
+    for key in keys:
+        if isinstance(state.get(key), dict):
+            return dict(state[key])
+    return dict(state)
+
+
+def load_strict(module: "nn.Module", state: "dict[str, Tensor]", path: str | Path) -> None:
+    """Copy `state` into `module` after `check_state`; half-precision weights are widened to the module's type.
+
+    Args:
+        module: network whose own names and shapes are the measure.
+        state: names to tensors, as `read_state` gives them.
+        path: file that `state` came from, for the sentence.
+
+    Raises:
+        HlfError: see `check_state`.
+    """
+    check_state(module.state_dict(), state, path)
+    module.load_state_dict(state, strict=True)
+
+
+def check_state(expected: "dict[str, Tensor]", state: "dict[str, Tensor]", path: str | Path) -> None:
+    """Compare `state` with the names and shapes of `expected`, whose values do not matter.
+
+    Raises:
+        HlfError: names the first missing, mis-shaped, mis-typed, NaN-holding or unexpected key, and both shapes.
+    """
+    import torch
+
+    for key, own in expected.items():
+        if key not in state:
+            missing = sum(k not in state for k in expected)
+            raise HlfError(
+                f"checkpoint {path} lacks key '{key}', expected with shape {tuple(own.shape)} "
+                f"({missing} of {len(expected)} missing); it belongs to another model or size"
+            )
+        got = state[key]
+        if got.shape != own.shape or got.is_floating_point() != own.is_floating_point():
+            raise HlfError(
+                f"checkpoint {path}: key '{key}' expected as {tuple(own.shape)} {own.dtype}, "
+                f"received {tuple(got.shape)} {got.dtype}; it belongs to another model or size"
+            )
+        if torch.isnan(got).any():
+            raise HlfError(f"checkpoint {path}: key '{key}' holds NaN; the file is damaged, fetch it again")
+    unexpected = [key for key in state if key not in expected]
+    if unexpected:
+        raise HlfError(
+            f"checkpoint {path} has unexpected key '{unexpected[0]}' of shape {tuple(state[unexpected[0]].shape)} "
+            f"({len(unexpected)} in all); it belongs to another model or size"
+        )
