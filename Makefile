@@ -1,7 +1,11 @@
 # make demo   environment and the whole chain at mini scale; results in results/mini/
 # make test   all tests
 # make check  format, lint, types
-.PHONY: demo test check bench clean zoo help
+# make bench  speed of the degradation; what the mini zoo reaches (docs/mini_zoo.md)
+# make docs   copy tables and figures of the mini run into docs/
+# make zoo    train the mini zoo anew (hours)
+# make clean  remove results of mini runs and caches
+.PHONY: demo test check bench docs clean zoo help
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3.11
@@ -42,6 +46,13 @@ check: .venv/.ready
 
 bench: .venv/.ready
 	$(BIN)/python benchmarks/bench_degradation.py
+	$(BIN)/python benchmarks/mini_zoo.py
+
+docs: demo
+	mkdir -p docs/images
+	cp $(addprefix results/mini/figures/,examples.png figure4.png metric_scatter.png similarity.png) docs/images/
+	(echo "# Tables of the mini run"; echo; echo "Written by \`make docs\` from results/mini/tables."; \
+	  for t in table2 table3 strata; do echo; cat results/mini/tables/$$t.md; done) > docs/mini_results.md
 
 zoo: .venv/.ready
 	$(BIN)/snakemake --cores $(CORES) train_zoo

@@ -28,7 +28,7 @@ include: "rules/paper.smk"  # Tables 2 and 3, Figures 4 and 5, report
 
 
 onstart:
-    check_before_start(workflow.dag)
+    before_start(workflow.dag)
 
 
 rule all:

@@ -1,6 +1,7 @@
 """What all rule files share: the library's path, the checked configuration, names, keys of rules. No rules here."""
 
 import json
+import platform
 import sys
 
 sys.path.append(f"{workflow.basedir}/workflow_scripts")
@@ -96,6 +97,7 @@ def sr_weights_name(model):
 def table_facts(*groups):
     """Values that stand in tables and captions: scale and the digest of the groups that the table depends on."""
     return {
+        "zoo": config["zoo"]["use"],
         "scale": hlf_config.scale(config),
         "config_hash": hlf_config.result_hash(config, groups),
     }
@@ -104,6 +106,50 @@ def table_facts(*groups):
 def gpus():
     """GPUs that a job with networks asks for."""
     return 0 if config["resources"]["device"] == "cpu" else 1
+
+
+# Snakemake's lock outlives a killed run and would refuse the same command; it says nothing of who holds it. So each run
+# notes its process, and a lock is removed when the noted process of this machine is gone (docs/design.md, "Resume").
+HOLDER = Path(".snakemake/hlf_holder.json")
+
+
+def this_process():
+    """Identity of the running Snakemake: machine, process number and its start time."""
+    import psutil
+
+    process = psutil.Process()
+    return {
+        "host": platform.node(),
+        "pid": process.pid,
+        "started": process.create_time(),
+    }
+
+
+def remove_stale_lock():
+    """Remove the lock of a killed run of this machine; the lock of a run that is alive stays."""
+    import psutil
+
+    if not HOLDER.is_file() or not any(Path(".snakemake/locks").glob("*.lock")):
+        return
+    holder = json.loads(HOLDER.read_text(encoding="utf8"))
+    if holder["host"] != platform.node():
+        return
+    try:
+        alive = psutil.Process(holder["pid"]).create_time() == holder["started"]
+    except psutil.NoSuchProcess:
+        alive = False
+    if not alive:
+        for lock in Path(".snakemake/locks").glob("*.lock"):
+            lock.unlink(missing_ok=True)
+
+
+remove_stale_lock()
+
+
+def before_start(dag):
+    """Note who runs, and refuse to start when something needed is missing."""
+    check_before_start(dag)
+    HOLDER.write_text(json.dumps(this_process()), encoding="utf8")
 
 
 def check_before_start(dag):

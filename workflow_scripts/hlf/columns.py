@@ -90,6 +90,10 @@ def conform(table: "pd.DataFrame", name: str) -> "pd.DataFrame":
     missing, unknown = [c for c in columns if c not in table], [c for c in table if c not in columns]
     if missing or unknown:
         raise HlfError(f"table '{name}' lacks columns {missing} and has unknown columns {unknown}")
+    for column, kind in columns.items():
+        # astype would cut 1.5 to 1 without a word
+        if kind in (INT, SEED) and table[column].dtype.kind == "f" and (table[column] % 1 != 0).any():
+            raise HlfError(f"table '{name}' holds a value of the wrong type: '{column}' has fractions or gaps")
     try:
         return table[list(columns)].astype(columns).reset_index(drop=True)
     except (TypeError, ValueError) as error:

@@ -47,10 +47,13 @@ def _sentence(error: Any) -> str:
         "type": "type",
         "minimum": "at least",
         "maximum": "at most",
+        "exclusiveMinimum": "more than",
         "multipleOf": "multiple of",
     }
     rule = f"{allowed.get(error.validator, error.validator)} {json.dumps(error.validator_value)}"
-    return f"{name} is {json.dumps(error.instance)}, allowed is {rule} ({error.schema.get('description', '')})"
+    # YAML gives dates, which JSON has no word for
+    value = json.dumps(error.instance, default=str)
+    return f"{name} is {value}, allowed is {rule} ({error.schema.get('description', '')})"
 
 
 def cross_problems(config: dict[str, Any]) -> list[str]:
@@ -67,9 +70,11 @@ def cross_problems(config: dict[str, Any]) -> list[str]:
         found.append(f"images.crop is {images['crop']}, scenes need a multiple of 32")
     if images["resize_short"] is not None and images["resize_short"] < images["crop"]:
         found.append(f"images.resize_short {images['resize_short']} is smaller than images.crop {images['crop']}")
-    for stage in ("degradation", "sr", "sampling"):
-        if config[stage]["shards"] > images["dataset"] + images["evaluation"]:
-            found.append(f"{stage}.shards {config[stage]['shards']} exceeds the number of images")
+    # pairs come from the dataset only, so a sampling shard beyond it would be empty
+    everything = images["dataset"] + images["evaluation"]
+    for stage, count in (("degradation", everything), ("sr", everything), ("sampling", images["dataset"])):
+        if config[stage]["shards"] > count:
+            found.append(f"{stage}.shards is {config[stage]['shards']}, allowed is at most the {count} images it has")
     if config["iqa"]["shards"] > sampling["total"]:
         found.append(f"iqa.shards {config['iqa']['shards']} exceeds sampling.total {sampling['total']}")
     candidates = len(config["degradation"]["levels"]) * len(models)

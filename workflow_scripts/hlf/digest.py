@@ -84,7 +84,7 @@ def _content(path: Path) -> str:
                 and isinstance(first.value, ast.Constant)
                 and isinstance(first.value.value, str)
             ):
-                first.value.value = ""
+                del body[0]
     return ast.dump(tree)
 
 
@@ -113,8 +113,8 @@ def _imports(path: Path) -> tuple[Path, ...]:
 def _collect(node: ast.AST, names: set[str]) -> None:
     """Names of `hlf` imports below a node, those for type checkers left out."""
     if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-        for child in node.orelse:
-            _collect(child, names)
+        for branch in node.orelse:
+            _collect(branch, names)
         return
     if isinstance(node, ast.Import):
         names.update(a.name for a in node.names if a.name.split(".")[0] == "hlf")
@@ -135,9 +135,10 @@ def files_digest(paths: list[Path], cache_file: Path) -> str:
     if missing:
         return "missing: " + ", ".join(missing)
     try:
-        known: dict[str, str] = read_json(cache_file)
+        content = read_json(cache_file)
     except HlfError:
-        known = {}  # first use, or a damaged cache: the hashes are computed again
+        content = None  # first use, or a damaged cache: the hashes are computed again
+    known: dict[str, str] = content if isinstance(content, dict) else {}
     digests, fresh = [], {}
     for path in paths:
         stat = path.stat()

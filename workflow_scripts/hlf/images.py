@@ -74,8 +74,9 @@ def _to_rgb(picture: "Image.Image") -> "Image.Image":
 
     if picture.mode.startswith("I") or picture.mode == "F":
         values = np.asarray(picture, dtype=np.float64)
-        # 16-bit files span 0..65535; a plain convert("L") would clip them at 255
-        grey = np.rint(values / 257.0) if values.max(initial=0) > 255 else values
+        # 16-bit files span 0..65535, dark ones too; a plain convert("L") would clip them at 255
+        grey = values / 257.0 if picture.mode.startswith("I;16") or values.max(initial=0) > 255 else values
+        grey = np.rint(grey)
         return Image.fromarray(grey.clip(0, 255).astype(np.uint8)).convert("RGB")
     if "A" in picture.getbands() or "transparency" in picture.info:
         rgba = picture.convert("RGBA")
@@ -135,7 +136,7 @@ def check_batch(tensor: "torch.Tensor", name: str) -> None:
     """Raise HlfError unless `tensor` is a float batch (N, 3, H, W) without NaN and within [0, 1] (1e-6 slack)."""
     import torch
 
-    if tensor.ndim != 4 or tensor.shape[1] != 3 or not tensor.is_floating_point():
+    if tensor.ndim != 4 or tensor.shape[1] != 3 or not tensor.numel() or not tensor.is_floating_point():
         raise HlfError(f"{name}: expected a float tensor (N, 3, H, W), got {tuple(tensor.shape)} of {tensor.dtype}")
     low, high = float(tensor.min()), float(tensor.max())
     if torch.isnan(tensor).any() or low < -1e-6 or high > 1 + 1e-6:

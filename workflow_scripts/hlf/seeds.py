@@ -13,13 +13,14 @@ def seed_for(config_seed: int, stage: str, *ids: str | int | float) -> int:
     Args:
         config_seed: the run's `seed` from the configuration.
         stage: stage word, such as "degradation" or "sr".
-        ids: what the decision is about: image id, level, model... A float is written with `repr`.
+        ids: what the decision is about: image id, level, model... A float, numpy's too, is written with `repr`.
 
     >>> seed_for(42, "degradation", "img", 0.3) == seed_for(42, "degradation", "img", 0.3)
     True
     """
     # the unit separator cannot stand in a name, so ("a", "bc") and ("ab", "c") stay different
-    text = "\x1f".join([str(int(config_seed)), stage, *(repr(i) if isinstance(i, float) else str(i) for i in ids)])
+    names = [repr(float(i)) if isinstance(i, float) else str(i) for i in ids]
+    text = "\x1f".join([str(int(config_seed)), stage, *names])
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 

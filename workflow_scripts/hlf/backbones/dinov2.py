@@ -6,8 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from hlf.backbones.base import Backbone, Description, Preprocess
-from hlf.files import read_json
-from hlf.zoo.load import read_state
+from hlf.zoo.load import read_config, read_state
 from hlf.zoo.registry import find_weights, weights_sha256
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -39,6 +38,6 @@ def build(description: Description) -> Dinov2Backbone:
 def read(zoo: str, folder: Path) -> tuple[Description, dict[str, Tensor], Path]:
     """Description and weights: `dinov2/` of the mini zoo, or the hub folder `dinov2-base/` as published."""
     paths = find_weights(zoo, folder, "dinov2")
-    network = read_json(paths[0])
+    network = read_config(paths[0], ("image_size",))
     preprocess = Preprocess(network["image_size"], None, "bicubic", *IMAGENET) if zoo == "mini" else OFFICIAL
     return Description("dinov2", network, preprocess, zoo, weights_sha256(paths)), read_state(paths[1]), paths[1]

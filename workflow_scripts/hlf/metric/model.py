@@ -53,8 +53,12 @@ def load_metric_folder(folder: str | Path) -> tuple[Backbone, str]:
     """
     folder = Path(folder)
     config = read_json(folder / FILES[0])
-    if config.get("metric") != "hlf":
+    if not isinstance(config, dict) or config.get("metric") != "hlf":
         raise HlfError(f'{folder / FILES[0]} does not describe an HLF metric: expected "metric": "hlf"')
-    backbone = build_backbone(Description.from_dict(config["backbone"]))
+    try:
+        description = Description.from_dict(config["backbone"])
+    except (KeyError, TypeError) as error:
+        raise HlfError(f"{folder / FILES[0]} does not describe a backbone ({error}); fetch the folder again") from error
+    backbone = build_backbone(description)
     load_strict(backbone.tower, read_state(folder / FILES[1]), folder / FILES[1])
     return backbone.eval(), sha256(folder / FILES[1])

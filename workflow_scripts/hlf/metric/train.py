@@ -34,10 +34,10 @@ class PairSet:
     sr: list[str]
     score: np.ndarray
 
-    def batch(self, index: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
-        """SR (N, 3, H, W), GT (N, 3, H, W), score (N,) of the pairs with these numbers."""
+    def batch(self, index: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+        """SR (N, 3, H, W), GT (N, 3, H, W), score (N,) of the pairs with these numbers, on `device`."""
         sr, gt = (torch.stack([to_tensor(self.images[names[i]]) for i in index]) for names in (self.sr, self.gt))
-        return sr, gt, torch.from_numpy(self.score[index]).float()
+        return sr.to(device), gt.to(device), torch.from_numpy(self.score[index]).float().to(device)
 
 
 def validation_groups(split: "pd.DataFrame", share: float, config_seed: int) -> set[str]:
@@ -94,7 +94,8 @@ def fine_tune(
     history: list[dict[str, float]] = []
     best = {k: v.clone() for k, v in backbone.state_dict().items()}
     if path.is_file():
-        saved = torch.load(path, weights_only=False)  # our own file of this work folder
+        # our own file of this work folder; loading moves what belongs on a GPU there
+        saved = torch.load(path, map_location="cpu", weights_only=False)
         backbone.load_state_dict(saved["weights"])
         optimizer.load_state_dict(saved["optimizer"])
         history, best = saved["history"], saved["best"]
@@ -123,9 +124,9 @@ def _epoch(
     """One pass over the pairs in the given order; the mean loss."""
     # the towers have no dropout or batch statistics, so train and eval mode differ in nothing; eval keeps it so
     backbone.eval()
-    total = 0.0
+    total, device = 0.0, next(backbone.parameters()).device
     for start in range(0, len(order), batch_size):
-        sr, gt, score = pairs.batch(order[start : start + batch_size])
+        sr, gt, score = pairs.batch(order[start : start + batch_size], device)
         predicted = hlf_distance(*backbone(torch.cat([sr, gt])).chunk(2))
         loss = nn.functional.mse_loss(predicted, score)
         if not torch.isfinite(loss):
@@ -140,9 +141,9 @@ def _epoch(
 @torch.inference_mode()
 def _predict(backbone: Backbone, pairs: PairSet) -> np.ndarray:
     backbone.eval()
-    found = []
+    found, device = [], next(backbone.parameters()).device
     for i in range(len(pairs.score)):
-        sr, gt, _ = pairs.batch(np.array([i]))
+        sr, gt, _ = pairs.batch(np.array([i]), device)
         found.append(float(hlf_distance(backbone(sr), backbone(gt))))
     return np.array(found)
 
@@ -205,8 +206,8 @@ def tune_and_save(
 
     train = split[split["part"] == "train"]
     held = train["image_id"].isin(validation_groups(split, float(settings["validation_share"]), config_seed))
-    sets = [load_pairs(pairs, rows, results) for rows in (train[~held], train[held])]
-    history = fine_tune(backbone, *sets, settings, work, config_seed)
+    learned, validation = (load_pairs(pairs, rows, results) for rows in (train[~held], train[held]))
+    history = fine_tune(backbone, learned, validation, settings, work, config_seed)
     best = _best(history)
     facts = {
         "training pairs": int((~held).sum()), "validation pairs": int(held.sum()), "seed": config_seed,

@@ -53,7 +53,9 @@ def photograph(rng: np.random.Generator, size: int) -> np.ndarray:
     from PIL import Image
 
     source = _photograph(PHOTOGRAPHS[rng.integers(len(PHOTOGRAPHS))])
-    side = int(rng.integers(size, max(size + 1, min(source.shape[0], source.shape[1], 3 * size))))
+    # a photograph smaller than the scene is taken whole and enlarged
+    least, short = min(size, *source.shape[:2]), min(source.shape[:2])
+    side = int(rng.integers(least, max(least + 1, min(short, 3 * size))))
     top, left = (int(rng.integers(0, limit - side + 1)) for limit in source.shape[:2])
     crop = source[top : top + side, left : left + side]
     if rng.random() < 0.5:

@@ -39,21 +39,28 @@ def glyph_classes() -> tuple[str, ...]:
 
 @cache
 def caption_words() -> tuple[str, ...]:
-    """Every word a caption can hold, sorted; index + 3 is the token id (0 padding, 1 start, 2 end)."""
+    """Every word a caption can hold, sorted; index + 2 is the token id (0 padding, 1 start)."""
     words = {"a", "and", "on", "sign", "reading", "code", *COLOURS, *PLACES, *(w.lower() for w in WORDS)}
     for name in glyph_classes():
         words.update(name.split())
     return tuple(sorted(words))
 
 
+def vocabulary_size() -> int:
+    """Number of token ids: padding, start, words, end."""
+    return len(caption_words()) + 3
+
+
 def tokenize(captions: list[str], length: int = 40) -> list[list[int]]:
     """Token ids of captions, padded with 0 to `length`; a caption that is too long is cut before its end token.
 
+    The end token has the highest id: open_clip's text tower takes its embedding at the place of the largest id.
+
     Raises KeyError for a word outside `caption_words`.
     """
-    index = {w: i + 3 for i, w in enumerate(caption_words())}
+    index = {w: i + 2 for i, w in enumerate(caption_words())}
     rows = []
     for caption in captions:
-        ids = [*[1, *[index[w] for w in caption.split()]][: length - 1], 2]
-        rows.append(ids + [0] * (length - len(ids)))
+        words = [index[w] for w in caption.split()][: length - 2]
+        rows.append([1, *words, vocabulary_size() - 1] + [0] * (length - len(words) - 2))
     return rows

@@ -1,0 +1,89 @@
+"""What a newcomer installs: environments, lock, links, and an import that costs nothing."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCK = dict(
+    line.split("==")
+    for line in (ROOT / "requirements.txt").read_text().splitlines()
+    if line and not line.startswith("#")
+)
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@pytest.mark.parametrize("name", ["torch", "paper"])
+def test_conda_environment_equals_the_lock(name: str) -> None:
+    environment = yaml.safe_load((ROOT / f"envs/{name}.yaml").read_text())
+    packages = next(d["pip"] for d in environment["dependencies"] if isinstance(d, dict))
+    assert packages
+    assert [p for p in packages if LOCK[p.split("==")[0]] != p.split("==")[1]] == []
+
+
+def test_basicsr_is_the_same_version_everywhere() -> None:
+    texts = [(ROOT / f).read_text() for f in ("requirements-basicsr.txt", "envs/torch.post-deploy.sh")]
+    texts.append((ROOT / "workflow_scripts/hlf/nets/basicsr_adapter.py").read_text())
+    assert {v for t in texts for v in re.findall(r"basicsr==([\d.]+)", t)} == {"1.4.2"}
+
+
+def test_lock_pins_every_version_and_fits_the_ranges() -> None:
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    assert [x for x in lines if not x.startswith("#") and not re.fullmatch(r"[\w.\-]+==[\w.+!]+", x)] == []
+    locked = {normal(n): v for n, v in LOCK.items()}
+    extras = PROJECT["optional-dependencies"]
+    # cluster plugins are for those who have a cluster
+    wanted = PROJECT["dependencies"] + extras["workflow"] + extras["dev"]
+    for text in wanted:
+        requirement = Requirement(text)
+        assert requirement.specifier.contains(locked[normal(requirement.name)]), text
+
+
+def test_the_packages_of_the_project_are_all_pinned() -> None:
+    for name in [
+        "snakemake",
+        "torch",
+        "diffusers",
+        "transformers",
+        "open_clip_torch",
+        "pandas",
+        "scipy",
+        "pyiqa",
+        "matplotlib",
+    ]:
+        assert name in LOCK
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/design.md", "docs/mini_zoo.md"])
+def test_links_of_pages_lead_somewhere(page: str) -> None:
+    text = (ROOT / page).read_text()
+    targets = [t for t in re.findall(r"\]\(([^)#]+)\)", text) if not t.startswith("http")]
+    assert [t for t in targets if not (ROOT / page).parent.joinpath(t).exists()] == []
+
+
+def test_import_is_cheap() -> None:
+    code = (
+        "import sys, hlf, hlf.cli; print([m for m in ('torch', 'pandas', 'cv2', 'pyiqa', 'numpy') if m in sys.modules])"
+    )
+    environment = {"PYTHONPATH": str(ROOT / "workflow_scripts"), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_cards_stand_beside_every_mini_model() -> None:
+    folders = sorted(p for p in (ROOT / "resources/zoo/mini").iterdir() if p.is_dir())
+    assert {"bsrgan", "swinir", "pe-core", "dinov2", "reader"} <= {p.name for p in folders}
+    for folder in folders:
+        card = (folder / "README.md").read_text()
+        assert "seed" in card and "steps" in card and "minutes" in card
+    assert sum(p.stat().st_size for f in folders for p in f.iterdir()) < 30e6

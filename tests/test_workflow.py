@@ -1,0 +1,194 @@
+"""The chain on the tiny configuration: complete, rerun when and only when needed, refused with one sentence."""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from workflow_helpers import TINY, copy_project, planned, reasons, result_bytes, snakemake
+
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+
+
+@pytest.fixture(scope="session")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project in which `snakemake --cores 2 all` has run."""
+    project = copy_project(tmp_path_factory.mktemp("chain") / "project")
+    text = snakemake(project, "--cores", "2", "all")
+    assert text.endswith("exit code 0"), text[-6000:]
+    return project
+
+
+@pytest.fixture
+def edited(done: Path):
+    """Edit files of the finished project; they are put back afterwards."""
+    before: dict[Path, tuple[bytes, os.stat_result]] = {}
+
+    def edit(name: str, change) -> None:
+        path = done / name
+        before.setdefault(path, (path.read_bytes(), path.stat()))
+        path.write_text(change(path.read_text(encoding="utf8")), encoding="utf8")
+
+    yield edit
+    for path, (data, stat) in before.items():
+        path.write_bytes(data)
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def test_chain_gives_tables_figures_and_report(done: Path) -> None:
+    results = result_bytes(done)
+    for name in ("table2", "table3", "strata"):
+        assert {f"tables/{name}.{kind}" for kind in ("csv", "md", "tex")} <= set(results)
+    for name in ("figure4", "figure5", "similarity", "examples", "worst_pairs"):
+        assert {f"figures/{name}.{kind}" for kind in ("pdf", "png")} <= set(results)
+    page = results["report.html"].decode()
+    assert "MINI models, SIMULATED votes" in page
+    assert not re.search(r"(src|href)=[\"']https?:", page)
+    assert b"MINI models, SIMULATED votes" in results["tables/table2.md"]
+    table = results["tables/table2.csv"].decode().splitlines()
+    assert [row.split(",")[0] for row in table[1:]] == ["PSNR", "SSIM", "VIF"]
+
+
+def test_second_run_does_nothing(done: Path) -> None:
+    assert "Nothing to be done" in snakemake(done, "--cores", "2", "all")
+
+
+def test_touching_every_source_reruns_nothing(done: Path) -> None:
+    for path in done.rglob("*"):
+        if (
+            path.suffix in (".py", ".smk", ".yaml", ".json", ".safetensors", ".css", ".j2")
+            and "results" not in path.parts
+        ):
+            path.touch()
+    (done / "Snakefile").touch()
+    assert planned(done) == {}
+
+
+def test_comment_and_docstring_rerun_nothing(done: Path, edited) -> None:
+    edited("workflow_scripts/hlf/sr/bsrgan.py", lambda s: s.replace('"""', '"""Edited. ', 1) + "\n# a remark\n")
+    assert planned(done) == {}
+
+
+def test_editing_one_sr_module_reruns_that_models_chain(done: Path, edited) -> None:
+    edited("workflow_scripts/hlf/sr/bsrgan.py", lambda s: s + "\nEDITED = 1\n")
+    text = snakemake(done, "-n", "all")
+    assert re.search(r"super_resolve\s+1\b", text), text
+    assert "with bsrgan" in text
+    assert "with swinir" not in text
+    jobs = planned(done)
+    assert jobs["collect_model"] == 1
+    assert not {"prepare_images", "degrade", "collect_degradation"} & set(jobs)
+    assert {"embed_pairs", "sample_pairs", "simulate_votes", "table2", "table3", "write_report"} <= set(jobs)
+
+
+def test_editing_a_figure_script_reruns_one_job(done: Path, edited) -> None:
+    edited("workflow_scripts/figure4.py", lambda s: s + "\nEDITED = 1\n")
+    assert planned(done, "figure4") == {"figure4": 1}
+    assert planned(done) == {"figure4": 1, "write_report": 1}
+
+
+def test_swapping_two_values_reruns(done: Path, edited) -> None:
+    (done / "a.yaml").write_text("study: {people_quota: 12, votes_per_pair: 24}\n")
+    jobs = planned(done, configs=(TINY, "a.yaml"))
+    assert jobs["simulate_votes"] == 1
+    assert "measure_iqa" not in jobs
+
+
+def test_key_of_every_rule_watches_its_script(done: Path, edited) -> None:
+    scripts = sorted(p.name for p in (done / "workflow_scripts").glob("*.py") if p.name != "hlf_job.py")
+    for name in scripts:
+        edited(f"workflow_scripts/{name}", lambda s: s + "\nEDITED = 1\n")
+    seen = reasons(done)
+    unwatched = [
+        rule for rule, why in seen.items() if rule != "all" and not any("Params have changed" in w for w in why)
+    ]
+    assert unwatched == []
+    rules = "".join(p.read_text() for p in (done / "rules").glob("*.smk"))
+    every = set(re.findall(r"^rule (\w+):", rules, re.MULTILINE))
+    # not part of the default chain: targets without a script, the other source of votes, training
+    others = {"degradation", "sr", "sampling", "study", "train_zoo", "draw_scenes", "train_model", "import_votes"}
+    assert every - others == set(seen) - {"all"}
+
+
+def test_one_table_alone(done: Path) -> None:
+    (done / "results/tiny/tables/table2.csv").unlink()
+    assert planned(done, "table2") == {"table2": 1}
+    text = snakemake(done, "--cores", "2", "table2")
+    assert text.endswith("exit code 0")
+    assert (done / "results/tiny/tables/table2.csv").is_file()
+
+
+def test_a_measure_added_later_computes_only_itself(done: Path, tmp_path: Path) -> None:
+    parts = {p: p.stat().st_mtime_ns for p in (done / "results/tiny/iqa/.work").rglob("*") if p.is_file()}
+    assert parts
+    (done / "more.yaml").write_text("iqa: {metrics: [psnr, ssim]}\n")
+    text = snakemake(done, "--cores", "2", "results/tiny/iqa/iqa.parquet", configs=(TINY, "more.yaml"))
+    assert text.endswith("exit code 0"), text[-3000:]
+    after = {p: p.stat().st_mtime_ns for p in parts if p.is_file()}
+    assert after == parts
+    assert snakemake(done, "--cores", "2", "all").endswith("exit code 0")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("sr: {modles: [bsrgan]}", "unknown key modles in sr"),
+        ("seed: forty", 'seed is "forty"'),
+        ("sampling: {total: 5000}", "sampling.total is 5000"),
+        ("images: {source: folder}", "images.folder"),
+        ("iqa: {metrics: [psnr, lpipz]}", "lpipz"),
+    ],
+)
+def test_wrong_configuration_is_refused_in_a_sentence(done: Path, text: str, says: str) -> None:
+    (done / "wrong.yaml").write_text(text + "\n")
+    output = snakemake(done, "-n", "all", configs=(TINY, "wrong.yaml"))
+    assert output.endswith("exit code 1")
+    assert says in output
+    assert "Traceback" not in output
+
+
+def test_missing_weights_stop_before_the_first_job(done: Path, tmp_path: Path) -> None:
+    zoo = tmp_path / "zoo"
+    shutil.copytree(done / "resources/zoo/mini", zoo)
+    (zoo / "swinir/model.safetensors").unlink()
+    (done / "zoo.yaml").write_text(f"zoo: {{mini: {zoo}}}\nrun: other\n")
+    output = snakemake(done, "--cores", "2", "all", configs=(TINY, "zoo.yaml"))
+    assert output.endswith("exit code 1")
+    assert re.search(r"swinir: model\.safetensors.*put it below", output), output[-2000:]
+    assert not (done / "results/other/images").exists()
+
+
+def test_paper_scale_can_be_planned_without_its_data(done: Path) -> None:
+    jobs = planned(done, configs=("config.paper.yaml",))
+    assert jobs["super_resolve"] == 5 * 64
+    assert jobs["finetune_metric"] == 5
+
+
+def test_votes_of_people_replace_the_simulation(done: Path) -> None:
+    import pandas as pd
+
+    votes = pd.read_parquet(done / "results/tiny/study/votes.parquet")
+    given = votes[~votes["is_trap"] & votes["valid"]][["participant", "pair_id", "answer"]]
+    given.to_csv(done / "votes.csv", index=False)
+    (done / "people.yaml").write_text("study: {votes: votes.csv}\n")
+    (done / "people").mkdir(exist_ok=True)
+    jobs = planned(done, "study", configs=(TINY, "people.yaml"))
+    assert jobs == {"import_votes": 1, "score_pairs": 1, "split_dataset": 1}
+
+
+def test_own_photographs_stop_before_the_study_with_a_sentence(done: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for path in sorted((done / "results/tiny/images/gt").glob("*.png")):
+        shutil.copy(path, photos / f"f\u00f6to {path.name}")
+    (photos / "broken.jpg").write_bytes(b"\xff\xd8 no picture")
+    (done / "own.yaml").write_text(f"run: own\nimages: {{source: folder, folder: {photos}}}\n")
+    output = snakemake(done, "--cores", "2", "study", configs=(TINY, "own.yaml"))
+    assert output.endswith("exit code 1")
+    assert "run a study with people" in output
+    root = done / "results/own"
+    assert (root / "sampling/pairs.csv").is_file()
+    assert "broken.jpg" in (root / "images/rejected.csv").read_text()
+    assert not (root / "study/scores.csv").exists()

@@ -1,0 +1,89 @@
+"""Killed at five moments, resumed by the same command on other shards and cores: same bytes, nothing done twice."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from test_workflow import done  # noqa: F401  (the finished project to compare with)
+from workflow_helpers import TINY, command, copy_project, result_bytes, snakemake
+
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+
+# what must exist before each kill: early, in the middle of a stage, and between stages
+MOMENTS = (
+    ("degradation/0.3/*.png", 4),
+    ("sr/bsrgan/0.3/*.png", 3),
+    ("sr/swinir/1.0/*.png", 2),
+    ("sampling/shards/*.parquet", 1),
+    ("metric/*/zero_shot.parquet", 1),
+)
+SHARDS = "degradation: {shards: 3}\nsr: {shards: 2}\nsampling: {shards: 2}\niqa: {shards: 3}\n"
+
+
+def kill_tree(process: subprocess.Popen) -> None:
+    """kill -9 of Snakemake and every process below it."""
+    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    for member in family:
+        try:
+            member.send_signal(signal.SIGKILL)
+        except psutil.NoSuchProcess:
+            continue
+    process.wait(30)
+
+
+def finished(project: Path) -> dict[Path, int]:
+    """Images with a record of their making, and when they were written."""
+    images = [p for p in (project / "results/tiny").rglob("*.png") if (p.parent / ".work" / f"{p.stem}.json").is_file()]
+    return {p: p.stat().st_mtime_ns for p in images}
+
+
+def test_killed_five_times_and_sharded_otherwise_gives_the_same_bytes(done: Path, tmp_path: Path) -> None:  # noqa: F811
+    project = copy_project(tmp_path / "project")
+    (project / "shards.yaml").write_text(SHARDS)
+    configs = (TINY, "shards.yaml")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    kept: dict[Path, int] = {}
+    for pattern, count in MOMENTS:
+        with (project / "log.txt").open("ab") as log:
+            process = subprocess.Popen(
+                command("--cores", "2", "all", configs=configs), cwd=project, env=environment, stdout=log, stderr=log
+            )
+            end = time.monotonic() + 300
+            while len(list((project / "results/tiny").glob(pattern))) < count:
+                assert process.poll() is None, (project / "log.txt").read_text()[-4000:]
+                assert time.monotonic() < end, f"{pattern} did not appear"
+                time.sleep(0.05)
+            kill_tree(process)
+        kept |= {p: t for p, t in finished(project).items() if p not in kept}
+    text = snakemake(project, "--cores", "1", "all", configs=configs)
+    assert text.endswith("exit code 0"), text[-4000:]
+    redone = [str(p) for p, t in kept.items() if p.stat().st_mtime_ns != t]
+    assert redone == []
+    expected, got = result_bytes(done), result_bytes(project)
+    assert set(got) == set(expected)
+    assert [name for name in expected if got[name] != expected[name]] == []
+    leftovers = [p for p in (project / "results/tiny").rglob(".*.tmp*") if ".work" not in p.parts]
+    print(f"{len(kept)} images kept over five kills, {len(leftovers)} temporary files left by kill -9")
+
+
+def test_a_running_workflow_keeps_its_lock(done: Path) -> None:  # noqa: F811
+    locks = done / ".snakemake/locks"
+    locks.mkdir(exist_ok=True)
+    holder = done / ".snakemake/hlf_holder.json"
+    me = psutil.Process()
+    (locks / "0.input.lock").write_text("results/tiny/report.html\n")
+    (locks / "0.output.lock").write_text(str(done / "results/tiny/report.html") + "\nresults/tiny/tables/table2.csv\n")
+    import json
+    import platform
+
+    facts = {"host": platform.node(), "pid": me.pid, "started": me.create_time()}
+    holder.write_text(json.dumps(facts))
+    (done / "results/tiny/tables/table2.csv").unlink()
+    assert "lock" in snakemake(done, "--cores", "1", "table2").lower()
+    holder.write_text(json.dumps({**facts, "pid": 2**22 - 3}))
+    assert snakemake(done, "--cores", "1", "table2").endswith("exit code 0")

@@ -1,0 +1,72 @@
+"""A copy of the project in which the tiny configuration runs, and what a dry run of it says."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PARTS = ("Snakefile", "config.yaml", "config.paper.yaml", "rules", "envs", "profiles", "workflow_scripts", "resources")
+TINY = "tests/config.tiny.yaml"
+
+
+def copy_project(target: Path) -> Path:
+    """The files that a workflow needs, copied to `target`."""
+    target.mkdir(parents=True)
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, target / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(source, target / part)
+    (target / "tests").mkdir()
+    shutil.copy2(ROOT / TINY, target / TINY)
+    return target
+
+
+def command(*arguments: str, configs: tuple[str, ...] = (TINY,)) -> list[str]:
+    """Snakemake's command line; targets first, since --configfile takes all that follow."""
+    return [sys.executable, "-m", "snakemake", *arguments, "--configfile", *configs]
+
+
+def snakemake(project: Path, *arguments: str, configs: tuple[str, ...] = (TINY,), limit: float = 600) -> str:
+    """Run Snakemake in the project; its output, with the exit code in the last line."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        command(*arguments, configs=configs), cwd=project, env=environment, text=True, timeout=limit,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+    )  # fmt: skip
+    return f"{done.stdout}\nexit code {done.returncode}"
+
+
+def planned(
+    project: Path, target: str = "all", configs: tuple[str, ...] = (TINY,), more: tuple[str, ...] = ()
+) -> dict[str, int]:
+    """Jobs per rule that a dry run of `target` announces, aggregate targets left out."""
+    text = snakemake(project, "-n", target, *more, configs=configs)
+    assert text.endswith("exit code 0"), text
+    table = re.search(r"^job +count\n-+ +-+\n(.*?)^total", text, re.MULTILINE | re.DOTALL)
+    rows = [line.split() for line in table.group(1).splitlines()] if table else []
+    return {name: int(count) for name, count in rows if name not in ("all", "degradation", "sr", "sampling", "study")}
+
+
+def reasons(project: Path, configs: tuple[str, ...] = (TINY,)) -> dict[str, set[str]]:
+    """Per rule, the reasons that a dry run gives for its jobs."""
+    text = snakemake(project, "-n", "all", configs=configs)
+    found: dict[str, set[str]] = {}
+    for rule, block in re.findall(r"^(?:local)?rule (\w+):\n((?: .*\n)+)", text, re.MULTILINE):
+        found.setdefault(rule, set()).update(re.findall(r"reason: (.*)", block))
+    return found
+
+
+def result_bytes(project: Path, run: str = "tiny") -> dict[str, bytes]:
+    """Bytes of every table, figure and report of a run; timing, logs, benchmarks and shards are no results."""
+    root = project / "results" / run
+    kinds = (".parquet", ".csv", ".md", ".tex", ".pdf", ".png", ".html", ".safetensors", ".json")
+    skip = ("timing", "logs", "benchmarks", "shards", ".work")
+    files = [p for p in sorted(root.rglob("*")) if p.is_file() and p.suffix in kinds]
+    return {
+        str(p.relative_to(root)): p.read_bytes() for p in files if not set(p.relative_to(root).parts[:-1]) & set(skip)
+    }
