@@ -1,10 +1,16 @@
-"""What all rule files share: the library's path, the checked configuration, names, keys of rules. No rules here."""
+"""Shared by every stage: path of the library, checked configuration, names, keys. Only functions here."""
 
 import json
+import os
 import platform
 import sys
 
-sys.path.append(f"{workflow.basedir}/workflow_scripts")
+# this tree before any installed copy of hlf, here and in the jobs: what runs must be what the digests watch
+LIBRARY = f"{workflow.basedir}/workflow_scripts"
+sys.path.insert(0, LIBRARY)
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [LIBRARY, *filter(None, [os.environ.get("PYTHONPATH")])]
+)
 
 from pathlib import Path
 
@@ -16,7 +22,7 @@ from hlf.backbones.registry import BACKBONES
 from hlf.errors import HlfError
 from hlf.sr.registry import MODELS
 from hlf.zoo.registry import ENTRIES, entry
-from hlf.zoo.training.recipes import RECIPES
+from hlf.training.recipes import RECIPES
 
 ROOT = Path(workflow.basedir)
 

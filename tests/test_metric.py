@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from backbone_helpers import tiny_dino, toy_study
 from hlf.backbones.base import hlf_distance
+from hlf.backbones.embed import embed_files
 from hlf.errors import HlfError
 from hlf.images import read_image, to_tensor
 from hlf.metric import train as metric_train
 from hlf.metric.model import load_metric_folder, save_metric
 from hlf.metric.score import score_pairs
 from hlf.metric.train import fine_tune, load_pairs, tune_and_save, validation_groups
-from hlf.sampling.similarity import embed_files, pair_similarity
+from hlf.sampling.similarity import pair_similarity
 
 SETTINGS = {"learning_rate": 2e-3, "batch_size": 4, "epochs": 4, "patience": 9, "validation_share": 0.3}
 

@@ -12,11 +12,11 @@ from hlf.errors import HlfError
 from hlf.files import sha256
 from hlf.nets.vgg import MiniVGG, perceptual_distance
 from hlf.scenes.scene import scene_for
+from hlf.training.augment import augment, random_crops
+from hlf.training.loop import Average, batch_of, cosine_rate, set_rate, train
+from hlf.training.pool import build_pool, open_pool
+from hlf.training.save import rounded, save_model
 from hlf.zoo.load import load_strict, read_state
-from hlf.zoo.training.augment import augment, random_crops
-from hlf.zoo.training.loop import Average, batch_of, cosine_rate, set_rate, train
-from hlf.zoo.training.pool import build_pool, open_pool
-from hlf.zoo.training.save import rounded, save_model
 
 
 def small_net(seed=0):

@@ -1,7 +1,5 @@
 """LR images of one shard at all levels (paper 3.1)."""
 
-from typing import Any
-
 import hlf_job
 from hlf.data.shards import part_of
 from hlf.degradation.run import degrade_images
@@ -9,22 +7,16 @@ from hlf.files import read_table, write_table
 from hlf.threads import one_thread
 
 
-def main(
-    input: dict[str, Any],
-    output: dict[str, Any],
-    settings: dict[str, Any],
-    wildcards: dict[str, str],
-    places: hlf_job.Places,
-) -> None:
+def main(job: hlf_job.Job) -> None:
     """See the module docstring."""
     one_thread()
-    manifest = part_of(read_table(input["manifest"]), wildcards["shard"], settings["degradation.shards"])
-    levels, variant = settings["degradation.levels"], settings["degradation.variant"]
+    manifest = part_of(read_table(job.input["manifest"]), job.wildcards["shard"], job.settings["degradation.shards"])
+    levels, variant = job.settings["degradation.levels"], job.settings["degradation.variant"]
     table, timing = degrade_images(
-        manifest, places.results, levels, settings["seed"], settings["run"], variant, places.key
+        manifest, job.results, levels, job.settings["seed"], job.settings["run"], variant, job.key
     )
-    write_table(timing, output["timing"])
-    write_table(table, output["table"])
+    write_table(timing, job.output["timing"])
+    write_table(table, job.output["table"])
 
 
 hlf_job.run(main, globals().get("snakemake"))

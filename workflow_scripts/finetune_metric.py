@@ -1,7 +1,6 @@
 """One backbone fine-tuned on the training part of the scores (paper 4.2)."""
 
 from pathlib import Path
-from typing import Any
 
 import hlf_job
 from hlf.backbones.registry import load_backbone
@@ -11,31 +10,25 @@ from hlf.paper.gather import facts_of
 from hlf.threads import one_thread
 
 
-def main(
-    input: dict[str, Any],
-    output: dict[str, Any],
-    settings: dict[str, Any],
-    wildcards: dict[str, str],
-    places: hlf_job.Places,
-) -> None:
+def main(job: hlf_job.Job) -> None:
     """See the module docstring."""
     one_thread()
-    metric = {k.removeprefix("metric."): v for k, v in settings.items() if k.startswith("metric.")}
-    backbone = load_backbone(wildcards["backbone"], settings["zoo"], places.zoo, metric["resize_mode"])
-    work = places.results / "metric" / ".work" / wildcards["backbone"] / places.key
-    pairs, split, scores = (read_table(input[name]) for name in ("pairs", "split", "scores"))
+    metric = {k.removeprefix("metric."): v for k, v in job.settings.items() if k.startswith("metric.")}
+    backbone = load_backbone(job.wildcards["backbone"], job.settings["zoo"], job.zoo, metric["resize_mode"])
+    work = job.results / "metric" / ".work" / job.wildcards["backbone"] / job.key
+    pairs, split, scores = (read_table(job.input[name]) for name in ("pairs", "split", "scores"))
     history = tune_and_save(
-        backbone.to(places.device),
+        backbone.to(job.device),
         pairs,
         split,
-        places.results,
+        job.results,
         metric,
         work,
-        settings["seed"],
-        Path(output["config"]).parent,
-        facts_of(settings, scores).stamp(),
+        job.settings["seed"],
+        Path(job.output["config"]).parent,
+        facts_of(job.settings, scores).stamp(),
     )
-    write_table(history, output["history"])
+    write_table(history, job.output["history"])
 
 
 hlf_job.run(main, globals().get("snakemake"))

@@ -17,10 +17,16 @@ ROOT = Path(__file__).resolve().parent.parent  # the folder of the Snakefile; fo
 
 
 @dataclass(frozen=True)
-class Places:
-    """Where things lie and run; none of this changes a result, so none of it is in a rule's key.
+class Job:
+    """What a thin script is given.
+
+    Where things lie and run (results, zoo, mini, device) changes no result, so none of it is in a rule's key.
 
     Attributes:
+        input: named input files; lists where a rule names several under one name.
+        output: named output files.
+        settings: values of the rule's key, so that a script cannot use a setting that does not make its rule run again.
+        wildcards: of this job.
         results: results/<run>/.
         zoo: folder of the zoo in use.
         mini: folder of the mini zoo.
@@ -28,6 +34,10 @@ class Places:
         key: digest of the rule's settings and code without its number of shards, for records of finished work.
     """
 
+    input: dict[str, Any]
+    output: dict[str, Any]
+    settings: dict[str, Any]
+    wildcards: dict[str, str]
     results: Path
     zoo: Path
     mini: Path
@@ -35,25 +45,24 @@ class Places:
     key: str
 
 
-def run(main: Callable[..., None], job: Any) -> None:
-    """Call `main(input, output, settings, wildcards, places)`, logging to the rule's log file.
+def run(main: Callable[[Job], None], snakemake: Any) -> None:
+    """Call `main(job)`, logging to the rule's log file.
 
-    `job` is Snakemake's object inside a workflow, None when the script is imported. `settings` are the values of the
-    rule's key, so that a script cannot use a setting that does not make its rule run again. An HlfError ends the job
-    with its sentence alone; any other exception is a defect and leaves its traceback in the log.
+    `snakemake` is Snakemake's object inside a workflow, None when the script is imported. An HlfError ends the job with
+    its sentence alone; any other exception is a defect and leaves its traceback in the log.
     """
-    if job is None:
+    if snakemake is None:
         return
-    _open_log(Path(str(job.log[0])))
+    _open_log(Path(str(snakemake.log[0])))
     os.environ["HF_HUB_OFFLINE"] = "1"  # no library may reach for a model hub behind the zoo's back
     started = time.monotonic()
     try:
-        main(_plain(job.input), _plain(job.output), json.loads(job.params["key"]), _plain(job.wildcards), _places(job))
+        main(_job(snakemake))
     except HlfError as error:
-        logging.error("%s: %s", job.rule, error)
+        logging.error("%s: %s", snakemake.rule, error)
         sys.exit(1)
     except Exception:
-        logging.error("%s failed:\n%s", job.rule, traceback.format_exc())
+        logging.error("%s failed:\n%s", snakemake.rule, traceback.format_exc())
         sys.exit(1)
     logging.info("done in %.1f s", time.monotonic() - started)
 
@@ -71,15 +80,15 @@ def _plain(part: Any) -> dict[str, Any]:
     return {name: value if isinstance(value, str) else [str(v) for v in value] for name, value in part.items()}
 
 
-def _places(job: Any) -> Places:
+def _job(snakemake: Any) -> Job:
     from hlf.digest import work_key
 
-    config = job.config
+    config, key = snakemake.config, snakemake.params["key"]
     zoo = {name: ROOT / config["zoo"][name] for name in ("mini", "official")}
     device = config["resources"]["device"]
     if device == "auto":
         import torch
 
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    results = Path("results", config["run"])
-    return Places(results, zoo[config["zoo"]["use"]], zoo["mini"], device, work_key(job.params["key"]))
+    parts = (_plain(snakemake.input), _plain(snakemake.output), json.loads(key), _plain(snakemake.wildcards))
+    return Job(*parts, Path("results", config["run"]), zoo[config["zoo"]["use"]], zoo["mini"], device, work_key(key))

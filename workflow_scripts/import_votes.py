@@ -1,21 +1,15 @@
 """Votes of people, from a file, checked row by row."""
 
-from typing import Any
-
 import hlf_job
 from hlf.files import read_table, write_table
 from hlf.study.votes import read_votes
 
 
-def main(
-    input: dict[str, Any],
-    output: dict[str, Any],
-    settings: dict[str, Any],
-    wildcards: dict[str, str],
-    places: hlf_job.Places,
-) -> None:
+def main(job: hlf_job.Job) -> None:
     """See the module docstring."""
-    write_table(read_votes(input["votes"], read_table(input["pairs"]), settings["run"]), output["votes"])
+    write_table(
+        read_votes(job.input["votes"], read_table(job.input["pairs"]), job.settings["run"]), job.output["votes"]
+    )
 
 
 hlf_job.run(main, globals().get("snakemake"))

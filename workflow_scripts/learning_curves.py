@@ -1,7 +1,5 @@
 """Losses of the fine-tunings by epoch (paper 4.2)."""
 
-from typing import Any
-
 import pandas as pd
 
 import hlf_job
@@ -11,18 +9,12 @@ from hlf.paper.gather import facts_of
 from hlf.paper.style import save_figure
 
 
-def main(
-    input: dict[str, Any],
-    output: dict[str, Any],
-    settings: dict[str, Any],
-    wildcards: dict[str, str],
-    places: hlf_job.Places,
-) -> None:
+def main(job: hlf_job.Job) -> None:
     """See the module docstring."""
-    scores, sr = (read_table(input[name]) for name in ("scores", "sr"))
-    history = pd.concat([read_table(path) for path in input["histories"]])
-    figure = learning_curves(history, facts_of(settings, scores, sr))
-    save_figure(figure, output["pdf"], output["png"], settings["paper.dpi"])
+    scores, sr = (read_table(job.input[name]) for name in ("scores", "sr"))
+    history = pd.concat([read_table(path) for path in job.input["histories"]])
+    figure = learning_curves(history, facts_of(job.settings, scores, sr))
+    save_figure(figure, job.output["pdf"], job.output["png"], job.settings["paper.dpi"])
 
 
 hlf_job.run(main, globals().get("snakemake"))

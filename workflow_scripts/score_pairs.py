@@ -1,24 +1,18 @@
 """Score of each pair, the share of valid votes that say yes (paper 3.1)."""
 
-from typing import Any
-
 import hlf_job
 from hlf.files import read_table, write_table
 from hlf.study.scores import score_pairs
 
 
-def main(
-    input: dict[str, Any],
-    output: dict[str, Any],
-    settings: dict[str, Any],
-    wildcards: dict[str, str],
-    places: hlf_job.Places,
-) -> None:
+def main(job: hlf_job.Job) -> None:
     """See the module docstring."""
-    votes = read_table(input["votes"])
-    scores = score_pairs(read_table(input["pairs"]), votes, settings["study.votes_per_pair"], settings["run"])
-    write_table(votes, output["votes"])
-    write_table(scores, output["scores"])
+    votes = read_table(job.input["votes"])
+    scores = score_pairs(
+        read_table(job.input["pairs"]), votes, job.settings["study.votes_per_pair"], job.settings["run"]
+    )
+    write_table(votes, job.output["votes"])
+    write_table(scores, job.output["scores"])
 
 
 hlf_job.run(main, globals().get("snakemake"))

@@ -1,7 +1,6 @@
 """HLF of every pair by one fine-tuned backbone (paper 4.2)."""
 
 from pathlib import Path
-from typing import Any
 
 import hlf_job
 from hlf.files import read_table, write_table
@@ -10,19 +9,17 @@ from hlf.metric.score import score_pairs
 from hlf.threads import one_thread
 
 
-def main(
-    input: dict[str, Any],
-    output: dict[str, Any],
-    settings: dict[str, Any],
-    wildcards: dict[str, str],
-    places: hlf_job.Places,
-) -> None:
+def main(job: hlf_job.Job) -> None:
     """See the module docstring."""
     one_thread()
-    backbone, digest = load_metric_folder(Path(input["config"]).parent)
-    pairs, split, batch = read_table(input["pairs"]), read_table(input["split"]), settings["metric.eval_batch_size"]
-    table = score_pairs(pairs, split, places.results, settings["run"], backbone, True, digest, batch, places.device)
-    write_table(table, output["table"])
+    backbone, digest = load_metric_folder(Path(job.input["config"]).parent)
+    pairs, split, batch = (
+        read_table(job.input["pairs"]),
+        read_table(job.input["split"]),
+        job.settings["metric.eval_batch_size"],
+    )
+    table = score_pairs(pairs, split, job.results, job.settings["run"], backbone, True, digest, batch, job.device)
+    write_table(table, job.output["table"])
 
 
 hlf_job.run(main, globals().get("snakemake"))

@@ -1,7 +1,5 @@
 """One page that shows and explains everything, and opens offline."""
 
-from typing import Any
-
 import hlf_job
 from hlf.files import read_table
 from hlf.paper.compose import compose
@@ -9,19 +7,13 @@ from hlf.paper.gather import facts_of
 from hlf.paper.report import write_report
 
 
-def main(
-    input: dict[str, Any],
-    output: dict[str, Any],
-    settings: dict[str, Any],
-    wildcards: dict[str, str],
-    places: hlf_job.Places,
-) -> None:
+def main(job: hlf_job.Job) -> None:
     """See the module docstring."""
     names = ("manifest", "rejected", "lr", "sr", "strata", "pairs", "votes", "scores", "iqa", "metric")
-    tables = {name: read_table(input[name]) for name in names}
-    facts = facts_of(settings, tables["scores"], tables["sr"], tables["metric"])
-    report = compose(tables, input["tables"], input["figures"], settings)
-    write_report(output["html"], facts, report, places.results)
+    tables = {name: read_table(job.input[name]) for name in names}
+    facts = facts_of(job.settings, tables["scores"], tables["sr"], tables["metric"])
+    report = compose(tables, job.input["tables"], job.input["figures"], job.settings)
+    write_report(job.output["html"], facts, report, job.results)
 
 
 hlf_job.run(main, globals().get("snakemake"))

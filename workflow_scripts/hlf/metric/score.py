@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hlf.backbones.base import hlf_distance
+from hlf.backbones.embed import embed_files
 from hlf.columns import conform
-from hlf.sampling.similarity import embed_files
 
 if TYPE_CHECKING:
     import pandas as pd

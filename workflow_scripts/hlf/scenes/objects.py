@@ -57,7 +57,7 @@ def sign_tile(rng: np.random.Generator, height: int) -> Tile:
     plate, ink = _contrasting(rng)
     font = _font("DejaVuSans-Bold.ttf", int(height * 0.78))
     left, top, right, bottom = font.getbbox(word)
-    width = right - left + max(4, height // 3)
+    width = int(right - left) + max(4, height // 3)
     tile = Image.new("RGBA", (width, height), (0, 0, 0, 0))
     draw = ImageDraw.Draw(tile)
     draw.rounded_rectangle((0, 0, width - 1, height - 1), 3, fill=(*COLOURS[plate], 255))

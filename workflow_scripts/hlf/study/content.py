@@ -57,9 +57,9 @@ def content_errors(
     rows = []
     for image_id, group in pairs.sort_values("pair_id").groupby("image_id"):
         things = shown[str(image_id)]
-        reference = _readings(to_tensor(read_image(results / group["gt_path"].iloc[0])), things, reader)
+        reference = _readings(to_tensor(read_image(results / str(group["gt_path"].iloc[0]))), things, reader)
         for pair in group.itertuples(index=False):
-            readings = _readings(to_tensor(read_image(results / pair.sr_path)), things, reader)
+            readings = _readings(to_tensor(read_image(results / str(pair.sr_path))), things, reader)
             same = [_agreement(a, b) for a, b in zip(reference, readings, strict=True)]
             # one changed thing is enough for a viewer to say yes
             kept = 1.0
@@ -75,7 +75,8 @@ def _readings(image: "Tensor", things: "pd.DataFrame", reader: "ContentReader") 
 
     from hlf.nets.reader import crop_box, read
 
-    boxes = [(int(t.left), int(t.top), int(t.right), int(t.bottom)) for t in things.itertuples(index=False)]
+    sides = things[["left", "top", "right", "bottom"]].to_numpy(dtype=int)
+    boxes = [(int(a), int(b), int(c), int(d)) for a, b, c, d in sides]
     glyphs, letters = read(reader, torch.stack([crop_box(image, box) for box in boxes]))
     found = []
     for i, (kind, box) in enumerate(zip(things["kind"], boxes, strict=True)):

@@ -14,10 +14,10 @@ from torch.nn import functional as F
 
 from hlf.backbones.base import Preprocess
 from hlf.backbones.dinov2 import IMAGENET, Dinov2Backbone
-from hlf.zoo.training.augment import augment, random_crops
-from hlf.zoo.training.loop import Average, batch_of, cosine_rate, set_rate, train
-from hlf.zoo.training.pool import Pool
-from hlf.zoo.training.save import save_model
+from hlf.training.augment import augment, random_crops
+from hlf.training.loop import Average, batch_of, cosine_rate, set_rate, train
+from hlf.training.pool import Pool
+from hlf.training.save import save_model
 
 WHAT = "DINOv2's architecture at small width (transformers), self-distillation with multi-crop on scenes."
 STUDENT_TEMPERATURE, TEACHER_TEMPERATURE = 0.1, 0.04  # DINO paper, section 3.1
@@ -32,6 +32,7 @@ class Student(nn.Module):
         width = config["hidden_size"]
         self.head = nn.Sequential(nn.Linear(width, 256), nn.GELU(), nn.Linear(256, 96))
         self.prototypes = nn.utils.parametrizations.weight_norm(nn.Linear(96, prototypes, bias=False))
+        self.centre: Tensor
         self.register_buffer("centre", torch.zeros(prototypes))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -81,4 +82,4 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
     parts = {"student": student, "teacher": teacher, "optimizer": optimizer}
     facts = train("dinov2", parts, step, settings["steps"], work, seed)
     facts |= {"seed": seed, "batch": settings["batch_size"]}
-    save_model(folder, "DINOv2", WHAT, config, teacher.module.tower.state_dict(), facts)
+    save_model(folder, "DINOv2", WHAT, config, teacher.module.get_submodule("tower").state_dict(), facts)

@@ -18,11 +18,11 @@ from hlf.files import read_json
 from hlf.images import to_float
 from hlf.nets import basicsr_adapter, vgg
 from hlf.sr import bsrgan
+from hlf.training.loop import Average, cosine_rate, set_rate, train
+from hlf.training.pool import Pool
+from hlf.training.save import save_model
 from hlf.zoo.load import load_strict, read_state
 from hlf.zoo.registry import find_weights
-from hlf.zoo.training.loop import Average, cosine_rate, set_rate, train
-from hlf.zoo.training.pool import Pool
-from hlf.zoo.training.save import save_model
 
 WHAT = {
     "bsrgan": "RRDBNet at small width (basicsr's class), x4, trained with BSRGAN's losses and degradation.",

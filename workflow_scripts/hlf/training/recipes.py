@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 RECIPES = {
-    "reader": "hlf.zoo.training.reader:run",
-    "vgg": "hlf.zoo.training.vgg:run",
-    "bsrgan": "hlf.zoo.training.gan:run_bsrgan",
-    "swinir": "hlf.zoo.training.gan:run_swinir",
-    "pe-core": "hlf.zoo.training.contrastive:run",
-    "dinov2": "hlf.zoo.training.distill:run",
+    "reader": "hlf.training.reader:run",
+    "vgg": "hlf.training.vgg:run",
+    "bsrgan": "hlf.training.gan:run_bsrgan",
+    "swinir": "hlf.training.gan:run_swinir",
+    "pe-core": "hlf.training.contrastive:run",
+    "dinov2": "hlf.training.distill:run",
 }
 
 
@@ -28,7 +28,7 @@ def train_model(name: str, settings: dict[str, Any], pool: Path, zoo: Path, work
     import torch
 
     from hlf.seeds import seed_for
-    from hlf.zoo.training.pool import open_pool
+    from hlf.training.pool import open_pool
 
     # another number of threads changes the last bits, so retraining would not give the same weights
     torch.set_num_threads(1)

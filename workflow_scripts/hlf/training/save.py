@@ -1,12 +1,14 @@
 """Writing a finished mini model: config.json, model.safetensors, and a card that says what it is and reaches."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from hlf.files import atomic, write_json, write_text
+
+Net = TypeVar("Net", bound=torch.nn.Module)
 
 CARD = """# Mini {name}
 
@@ -41,7 +43,7 @@ def save_model(
     )
 
 
-def rounded(module: torch.nn.Module) -> torch.nn.Module:
+def rounded(module: Net) -> Net:
     """The module with its weights rounded as `save_model` stores them, for measuring what users will get."""
     module.load_state_dict(
         {k: (v.half().to(v.dtype) if v.is_floating_point() else v) for k, v in module.state_dict().items()}

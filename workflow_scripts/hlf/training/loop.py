@@ -85,8 +85,8 @@ class Average:
         keep = self.decay if decay is None else decay
         for mine, theirs in zip(self.module.parameters(), module.parameters(), strict=True):
             mine.lerp_(theirs, 1 - keep)
-        for mine, theirs in zip(self.module.buffers(), module.buffers(), strict=True):
-            mine.copy_(theirs)
+        for own, other in zip(self.module.buffers(), module.buffers(), strict=True):
+            own.copy_(other)
 
     def state_dict(self) -> dict[str, Any]:
         """State of the averaged module."""

@@ -11,10 +11,10 @@ import hlf.nets.pe_mini as pe_mini
 from hlf.backbones.base import Preprocess
 from hlf.backbones.pe_core import HALF
 from hlf.scenes.vocabulary import tokenize, vocabulary_size
-from hlf.zoo.training.augment import augment
-from hlf.zoo.training.loop import batch_of, cosine_rate, set_rate, train
-from hlf.zoo.training.pool import Pool
-from hlf.zoo.training.save import save_model
+from hlf.training.augment import augment
+from hlf.training.loop import batch_of, cosine_rate, set_rate, train
+from hlf.training.pool import Pool
+from hlf.training.save import save_model
 
 WHAT = "PE-core's architecture at small width (open_clip + timm), contrastive with captions; with text tower."
 CONTEXT = 40

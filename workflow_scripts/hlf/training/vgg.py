@@ -10,9 +10,9 @@ from torch.nn import functional as F
 
 from hlf.nets.vgg import MiniVGG
 from hlf.scenes.vocabulary import WORDS, glyph_classes
-from hlf.zoo.training.loop import cosine_rate, set_rate, train
-from hlf.zoo.training.pool import Pool
-from hlf.zoo.training.save import rounded, save_model
+from hlf.training.loop import cosine_rate, set_rate, train
+from hlf.training.pool import Pool
+from hlf.training.save import rounded, save_model
 
 WHAT = "A small VGG whose features give the perceptual loss of the mini GAN models."
 SIDE = 64  # pixels of a crop
@@ -41,7 +41,7 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
         net.train()
         chosen = [rows[k] for k in rng.choice(len(rows) - held, settings["batch_size"], replace=False)]
         crops = torch.stack([crop(pool, r, rng.integers(-3, 4, 2)) for r in chosen])
-        loss = F.cross_entropy(net(crops), torch.tensor([LABELS[r.label] for r in chosen]))
+        loss = F.cross_entropy(net(crops), torch.tensor([LABELS[str(r.label)] for r in chosen]))
         set_rate(optimizer, cosine_rate(settings["learning_rate"], i, settings["steps"], warmup=20))
         optimizer.zero_grad()
         loss.backward()
@@ -51,6 +51,6 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
     facts = train("vgg", {"net": net, "optimizer": optimizer}, step, settings["steps"], work, seed)
     rounded(net).eval()
     with torch.inference_mode():
-        right = [int(net(crop(pool, r, np.zeros(2))[None]).argmax()) == LABELS[r.label] for r in rows[-held:]]
+        right = [int(net(crop(pool, r, np.zeros(2))[None]).argmax()) == LABELS[str(r.label)] for r in rows[-held:]]
     facts |= {"held-out accuracy": round(float(np.mean(right)), 4), "seed": seed, "batch": settings["batch_size"]}
     save_model(folder, "VGG", WHAT, config, net.state_dict(), facts)

@@ -9,9 +9,9 @@ from torch.nn import functional as F
 
 from hlf.nets.reader import ContentReader, crop_box, letter_targets
 from hlf.scenes.vocabulary import glyph_classes
-from hlf.zoo.training.loop import cosine_rate, set_rate, train
-from hlf.zoo.training.pool import Pool
-from hlf.zoo.training.save import rounded, save_model
+from hlf.training.loop import cosine_rate, set_rate, train
+from hlf.training.pool import Pool
+from hlf.training.save import rounded, save_model
 
 WHAT = "Reads the pictogram or the word in a known box. It is the eye of the simulated observers and no metric."
 
@@ -78,7 +78,8 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
 def accuracy(net: ContentReader, pool: Pool, rows: list[Any]) -> dict[str, float]:
     """Share of held-out clean pictograms named right, and of signs with every letter right."""
     net.eval()
-    names, right = glyph_classes(), {"glyph": [], "sign": []}
+    names = glyph_classes()
+    right: dict[str, list[bool]] = {"glyph": [], "sign": []}
     for row in rows:
         image = torch.from_numpy(np.ascontiguousarray(pool.images[row.index].transpose(2, 0, 1))).float() / 255
         glyph, letters = net(crop_box(image, (row.left, row.top, row.right, row.bottom))[None])
