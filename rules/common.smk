@@ -8,10 +8,10 @@ import sys
 # this tree before any installed copy of hlf, here and in the jobs: what runs must be what the digests watch
 LIBRARY = f"{workflow.basedir}/workflow_scripts"
 sys.path.insert(0, LIBRARY)
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    [LIBRARY, *filter(None, [os.environ.get("PYTHONPATH")])]
-)
+inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+os.environ.update(PYTHONPATH=os.pathsep.join([LIBRARY, *filter(None, inherited)]))
 
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -71,6 +71,7 @@ def key(script, *names, modules=(), **more):
     )
 
 
+@cache
 def weights(name):
     """Digest of a model's weight files in the zoo in use, for rule keys; tells when they are missing or unknown."""
     zoo = config["zoo"]["use"]
@@ -83,6 +84,7 @@ def weights(name):
     )
 
 
+@cache
 def reader_weights():
     """Digest of the content reader, which belongs to the mini zoo whatever the zoo in use."""
     folder = ROOT / config["zoo"]["mini"]
@@ -168,29 +170,29 @@ def check_before_start(dag):
             sentence
             for text in keys
             if '"missing: ' in text
-            for sentence in missing_weights(text)
+            for sentence in missing_parts(text)
         }
     )
     if found:
         raise WorkflowError(
-            "weights are missing, nothing was started:\n  " + "\n  ".join(found)
+            "something is missing, nothing was started:\n  " + "\n  ".join(found)
         )
 
 
-def missing_weights(key_text):
+def missing_parts(key_text):
     """Sentences on what a rule's key says is missing."""
     zoo, folder = config["zoo"]["use"], config["zoo"][config["zoo"]["use"]]
     for name, value in json.loads(key_text).items():
-        if name.startswith("weights.") and str(value).startswith("missing: "):
-            model, known = name.removeprefix("weights."), (
-                zoo,
-                name.removeprefix("weights."),
-            )
-            if known in ENTRIES:
-                source = f"{entry(*known).source}, licence {entry(*known).licence}"
-                yield f"{model}: {value.removeprefix('missing: ')}; source: {source}; put it below {folder}"
-            else:
-                yield f"{model}: {value.removeprefix('missing: ')}"
+        if not str(value).startswith("missing: "):
+            continue
+        what, reason = name.removeprefix("weights."), value.removeprefix("missing: ")
+        known = ENTRIES.get((zoo, what)) if name.startswith("weights.") else None
+        where = (
+            f"; source: {known.source}, licence {known.licence}; put it below {folder}"
+            if known
+            else ""
+        )
+        yield f"{what}: {reason}{where}"
 
 
 # --- keys and inputs that depend on wildcards, one function per rule ---
@@ -288,3 +290,17 @@ def photograph_listing():
 def shown_config():
     """Configuration as the report shows it: without keys that change no result, so that its bytes do not either."""
     return hlf_config.shown(config)
+
+
+def votes_file():
+    """File of votes that study.votes names, as an input; none while it is missing, so that a plan can still be shown."""
+    path = config["study"]["votes"]
+    return [path] if path != "simulated" and Path(path).is_file() else []
+
+
+def missing_votes():
+    """What stops a run whose file of votes is missing; "" when it is there or votes are simulated."""
+    path = config["study"]["votes"]
+    if path == "simulated" or Path(path).is_file():
+        return ""
+    return f"missing: {path} (study.votes) does not exist; give a CSV file with columns participant, pair_id, answer"

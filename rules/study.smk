@@ -48,11 +48,7 @@ rule simulate_votes:
 rule import_votes:
     """Votes of people, from the file that study.votes names, checked row by row."""
     input:
-        votes=branch(
-            config["study"]["votes"] == "simulated",
-            then=[],
-            otherwise=config["study"]["votes"],
-        ),
+        votes=votes_file(),
         pairs="<results>/sampling/pairs.csv",
     output:
         votes="<results>/study/imported/votes.parquet",
@@ -67,7 +63,7 @@ rule import_votes:
         runtime=30,
         gpu=0,
     params:
-        key=key("import_votes"),
+        key=key("import_votes", votes=missing_votes()),
     message:
         "Importing votes"
     script:

@@ -54,7 +54,7 @@ def package(tmp_path, monkeypatch):
 
 
 def forget():
-    for function in (digest._tree, digest._content, digest._imports):
+    for function in (digest.code_digest, digest._tree, digest._content, digest._imports):
         function.cache_clear()
 
 

@@ -52,12 +52,18 @@ def planned(
     return {name: int(count) for name, count in rows if name not in ("all", "degradation", "sr", "sampling", "study")}
 
 
-def reasons(project: Path, configs: tuple[str, ...] = (TINY,)) -> dict[str, set[str]]:
-    """Per rule, the reasons that a dry run gives for its jobs."""
-    text = snakemake(project, "-n", "all", configs=configs)
-    found: dict[str, set[str]] = {}
-    for rule, block in re.findall(r"^(?:local)?rule (\w+):\n((?: .*\n)+)", text, re.MULTILINE):
-        found.setdefault(rule, set()).update(re.findall(r"reason: (.*)", block))
+def scripts_of_rules() -> dict[str, tuple[str, str]]:
+    """Per rule with a script: the script's name, and the text of the expression that makes its key."""
+    common = (ROOT / "rules/common.smk").read_text(encoding="utf8")
+    functions = dict(re.findall(r"^def (\w+)\(.*?\):\n(.*?)(?=^\S|\Z)", common, re.MULTILINE | re.DOTALL))
+    found = {}
+    for path in sorted((ROOT / "rules").glob("*.smk")):
+        for name, block in re.findall(r"^rule (\w+):\n(.*?)(?=^rule |\Z)", path.read_text(), re.MULTILINE | re.DOTALL):
+            script = re.search(r'script:\n\s+"../workflow_scripts/(\w+)\.py"', block)
+            if script:
+                expression = re.search(r"params:\n\s+key=(.*?)\n    \w+:", block, re.DOTALL)
+                text = expression.group(1) if expression else ""
+                found[name] = (script.group(1), functions.get(text.strip(" ,\n"), text))
     return found
 
 

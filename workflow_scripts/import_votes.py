@@ -8,7 +8,7 @@ from hlf.study.votes import read_votes
 def main(job: hlf_job.Job) -> None:
     """See the module docstring."""
     write_table(
-        read_votes(job.input["votes"], read_table(job.input["pairs"]), job.settings["run"]), job.output["votes"]
+        read_votes(job.input["votes"][0], read_table(job.input["pairs"]), job.settings["run"]), job.output["votes"]
     )
 
 

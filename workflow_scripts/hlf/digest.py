@@ -34,6 +34,7 @@ def work_key(rule_key: str) -> str:
     return hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
+@cache
 def code_digest(script: Path, modules: tuple[str, ...] = ()) -> str:
     """Sixteen hexadecimal digits of a script, the named modules, and all `hlf` modules that they import in turn.
 
