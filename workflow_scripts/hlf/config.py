@@ -68,6 +68,8 @@ def cross_problems(config: dict[str, Any]) -> list[str]:
         )
     if images["source"] == "scenes" and images["crop"] % 32:
         found.append(f"images.crop is {images['crop']}, scenes need a multiple of 32")
+    if images["objects"][0] > images["objects"][1]:
+        found.append(f"images.objects is {images['objects']}, the first number must not exceed the second")
     if images["resize_short"] is not None and images["resize_short"] < images["crop"]:
         found.append(f"images.resize_short {images['resize_short']} is smaller than images.crop {images['crop']}")
     # pairs come from the dataset only, so a sampling shard beyond it would be empty

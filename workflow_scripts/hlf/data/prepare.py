@@ -79,15 +79,15 @@ def _scenes(
     """Procedural scenes, roles with disjoint seeds; their content goes into the table `content`."""
     from hlf.scenes.scene import scene_for
 
-    side = int(settings["crop"])
+    side, share = int(settings["crop"]), (float(settings["objects"][0]), float(settings["objects"][1]))
     for role, count in wanted.items():
         for index in range(count):
-            scene, image_id = scene_for(seed, role, index, side), f"{role}-{index:05d}"
+            scene, image_id = scene_for(seed, role, index, side, share), f"{role}-{index:05d}"
             for thing in scene.objects:
                 box = dict(zip(("left", "top", "right", "bottom"), thing.box, strict=True))
                 named = {"kind": thing.kind, "label": thing.label, "detail": thing.detail}
                 prepared.content.append({"image_id": image_id, **named, **box})
-            facts = {"source": "scenes", "role": role, "index": index, "seed": seed, "side": side}
+            facts = {"source": "scenes", "role": role, "index": index, "seed": seed, "side": side, "share": list(share)}
             yield image_id, role, scene.caption, lambda scene=scene: scene.image, facts
 
 

@@ -37,26 +37,28 @@ class Scene:
     place: str
 
 
-def scene_for(config_seed: int, role: str, index: int, size: int) -> Scene:
+TRAINING_SHARE = (0.2, 0.55)  # of the side, taken by a pictogram of a training scene; our choice
+
+
+def scene_for(config_seed: int, role: str, index: int, size: int, share: tuple[float, float] = TRAINING_SHARE) -> Scene:
     """Scene number `index` of a role ("dataset", "evaluation", "train", ...): roles have disjoint seeds."""
-    return make_scene(generator(config_seed, "scene", role, index), size)
+    return make_scene(generator(config_seed, "scene", role, index), size, share)
 
 
-def make_scene(rng: np.random.Generator, size: int = 128) -> Scene:
+def make_scene(rng: np.random.Generator, size: int = 128, share: tuple[float, float] = TRAINING_SHARE) -> Scene:
     """Draw a scene of 1 to 3 objects that do not overlap.
-
-    Sizes span what x4 degradation leaves readable and what it does not (about 0.2 to 0.55 of the picture's side), so
-    that content errors are spread from none to certain.
 
     Args:
         rng: source of every draw.
         size: side of the picture in pixels, at least 64.
+        share: smallest and largest side of a pictogram as a share of the picture's; signs are about half as high. It
+            decides what x4 degradation leaves readable, so how content errors are spread.
     """
     pixels, place = background(rng, size)
     canvas = Image.fromarray(pixels)
     objects: list[SceneObject] = []
     for _ in range(int(rng.choice([1, 2, 3], p=[0.35, 0.45, 0.2]))):
-        kind, (tile, label, detail) = _draw_object(rng, size)
+        kind, (tile, label, detail) = _draw_object(rng, size, share)
         box = _place(rng, size, tile, [o.box for o in objects])
         if box is not None:
             canvas.paste(tile, box[:2], tile)
@@ -64,12 +66,12 @@ def make_scene(rng: np.random.Generator, size: int = 128) -> Scene:
     return Scene(np.asarray(canvas), tuple(objects), _caption(objects, place), place)
 
 
-def _draw_object(rng: np.random.Generator, size: int) -> tuple[str, Tile]:
+def _draw_object(rng: np.random.Generator, size: int, share: tuple[float, float]) -> tuple[str, Tile]:
     draw = rng.random()
     if draw < 0.66:
-        return "glyph", glyph_tile(rng, int(size * rng.uniform(0.2, 0.55)))
+        return "glyph", glyph_tile(rng, int(size * rng.uniform(*share)))
     if draw < 0.95:
-        return "sign", sign_tile(rng, int(size * rng.uniform(0.13, 0.26)))
+        return "sign", sign_tile(rng, int(size * rng.uniform(share[0] * 0.65, share[1] * 0.26 / 0.55)))
     # M1 with quiet zone is 15 modules wide: 45 or 60 of 128 pixels
     return "code", code_tile(rng, max(2, size // 128 * int(rng.integers(3, 5))))
 
