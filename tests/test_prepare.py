@@ -16,7 +16,15 @@ from hlf.errors import HlfError
 from hlf.images import ImageError, encode_png, read_image
 from hlf.seeds import seed_for
 
-SCENES = {"source": "scenes", "folder": None, "crop": 64, "objects": [0.2, 0.55], "resize_short": None, "dataset": 4, "evaluation": 2}
+SCENES = {
+    "source": "scenes",
+    "folder": None,
+    "crop": 64,
+    "objects": [0.2, 0.55],
+    "resize_short": None,
+    "dataset": 4,
+    "evaluation": 2,
+}
 
 
 def photo(seed, height=80, width=96):

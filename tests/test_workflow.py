@@ -7,18 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from workflow_helpers import TINY, copy_project, planned, result_bytes, scripts_of_rules, snakemake
+from workflow_helpers import TINY, planned, result_bytes, scripts_of_rules, snakemake
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
-
-
-@pytest.fixture(scope="session")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project in which `snakemake --cores 2 all` has run."""
-    project = copy_project(tmp_path_factory.mktemp("chain") / "project")
-    text = snakemake(project, "--cores", "2", "all")
-    assert text.endswith("exit code 0"), text[-6000:]
-    return project
 
 
 @pytest.fixture

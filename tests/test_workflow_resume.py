@@ -9,7 +9,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from test_workflow import done  # noqa: F401  (the finished project to compare with)
 from workflow_helpers import TINY, command, copy_project, result_bytes, snakemake
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
@@ -42,7 +41,7 @@ def finished(project: Path) -> dict[Path, int]:
     return {p: p.stat().st_mtime_ns for p in images}
 
 
-def test_killed_five_times_and_sharded_otherwise_gives_the_same_bytes(done: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_killed_five_times_and_sharded_otherwise_gives_the_same_bytes(done: Path, tmp_path: Path) -> None:
     project = copy_project(tmp_path / "project")
     (project / "shards.yaml").write_text(SHARDS)
     configs = (TINY, "shards.yaml")
@@ -71,7 +70,7 @@ def test_killed_five_times_and_sharded_otherwise_gives_the_same_bytes(done: Path
     print(f"{len(kept)} images kept over five kills, {len(leftovers)} temporary files left by kill -9")
 
 
-def test_a_running_workflow_keeps_its_lock(done: Path) -> None:  # noqa: F811
+def test_a_running_workflow_keeps_its_lock(done: Path) -> None:
     locks = done / ".snakemake/locks"
     locks.mkdir(exist_ok=True)
     holder = done / ".snakemake/hlf_holder.json"
