@@ -21,7 +21,7 @@ MOMENTS = (
     ("sampling/shards/*.parquet", 1),
     ("metric/*/zero_shot.parquet", 1),
 )
-SHARDS = "degradation: {shards: 3}\nsr: {shards: 2}\nsampling: {shards: 2}\niqa: {shards: 3}\n"
+SHARDS = "degradation: {shards: 2}\nsr: {shards: 2}\niqa: {shards: 2}\n"
 
 
 def kill_tree(process: subprocess.Popen) -> None:
