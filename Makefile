@@ -25,7 +25,8 @@ help:
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	grep -E '^(pip|setuptools|wheel|Cython|numpy)==' requirements.txt > .venv/first.txt
 	$(BIN)/python -m pip install --quiet --upgrade pip -r .venv/first.txt
-	$(BIN)/python -m pip install --quiet -r requirements.txt
+	# the list is complete, so nothing is left to resolve; modules are compiled when first imported
+	$(BIN)/python -m pip install --quiet --no-deps --no-compile -r requirements.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -r requirements-basicsr.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@

@@ -45,6 +45,8 @@ rule finetune_metric:
         "<logs>/finetune_metric/{backbone}.log",
     benchmark:
         "<benchmarks>/finetune_metric/{backbone}.tsv"
+    # the longest jobs of the default chain: begun first, they do not end it alone
+    priority: 50
     conda:
         "../envs/torch.yaml"
     resources:

@@ -24,6 +24,7 @@ rule simulate_votes:
         "<logs>/simulate_votes.log",
     benchmark:
         "<benchmarks>/simulate_votes.tsv"
+    priority: 50
     conda:
         "../envs/torch.yaml"
     resources:
