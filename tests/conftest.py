@@ -24,3 +24,8 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     text = snakemake(project, "--cores", "2", "all")
     assert text.endswith("exit code 0"), text[-6000:]
     return project
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin the long workflow tests first, so that the other worker has all the short ones to fill the time."""
+    items.sort(key=lambda item: item.get_closest_marker("workflow") is None)
