@@ -22,7 +22,7 @@ from hlf.backbones.registry import BACKBONES
 from hlf.errors import HlfError
 from hlf.sr.registry import MODELS
 from hlf.zoo.registry import ENTRIES, entry
-from hlf.training.recipes import RECIPES
+from hlf.training.recipes import RECIPES, made_by
 
 ROOT = Path(workflow.basedir)
 
@@ -44,7 +44,6 @@ FIGURES = [
 
 
 wildcard_constraints:
-    trained="|".join(RECIPES),
     model="|".join(config["sr"]["models"]),
     backbone="|".join(config["metric"]["backbones"]),
     shard=r"\d{3}",
@@ -196,23 +195,6 @@ def missing_parts(key_text):
 
 
 # --- keys and inputs that depend on wildcards, one function per rule ---
-
-
-def training_key(wildcards):
-    """Key of the training of one mini model: its own recipe and settings only."""
-    name = wildcards.trained
-    return key(
-        "train_model", f"zoo.training.{name}", modules=(RECIPES[name].split(":")[0],)
-    )
-
-
-def training_needs(wildcards):
-    """Mini models that a recipe needs: the GANs take their perceptual loss from the mini VGG."""
-    return (
-        ["<zoo>/vgg/model.safetensors"]
-        if wildcards.trained in ("bsrgan", "swinir")
-        else []
-    )
 
 
 def sr_key(wildcards):

@@ -8,7 +8,9 @@ anew in results/zoo/; set `zoo.mini` to that folder to use them. A killed traini
 rule train_zoo:
     """All mini models, retrained."""
     input:
-        collect("<zoo>/{trained}/model.safetensors", trained=list(RECIPES)),
+        collect(
+            "<zoo>/{file}", file=[file for name in RECIPES for file in made_by(name)]
+        ),
 
 
 rule draw_scenes:
@@ -34,28 +36,33 @@ rule draw_scenes:
         "../workflow_scripts/draw_scenes.py"
 
 
-rule train_model:
-    """One mini model, by its own method's recipe in small."""
-    input:
-        pool="<zoo>/pool",
-        needs=training_needs,
-    output:
-        weights="<zoo>/{trained}/model.safetensors",
-        config="<zoo>/{trained}/config.json",
-        card="<zoo>/{trained}/README.md",
-    log:
-        "<logs>/zoo/train_{trained}.log",
-    benchmark:
-        "<benchmarks>/zoo/train_{trained}.tsv"
-    conda:
-        "../envs/torch.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=240,
-        gpu=0,
-    params:
-        key=training_key,
-    message:
-        "Training mini {wildcards.trained}"
-    script:
-        "../workflow_scripts/train_model.py"
+for trained, recipe in RECIPES.items():
+
+    rule:
+        """One mini model, by its own method's recipe in small."""
+        name:
+            f"train_{trained}"
+        input:
+            pool="<zoo>/pool",
+            needs=collect(
+                "<zoo>/{file}",
+                file=[file for name in recipe.needs for file in made_by(name)],
+            ),
+        output:
+            files=collect("<zoo>/{file}", file=made_by(trained)),
+        log:
+            f"<logs>/zoo/train_{trained}.log",
+        benchmark:
+            f"<benchmarks>/zoo/train_{trained}.tsv"
+        conda:
+            "../envs/torch.yaml"
+        resources:
+            mem_mb=4000,
+            runtime=240,
+            gpu=0,
+        params:
+            key=key("train_model", f"zoo.training.{trained}", modules=(recipe.module,)),
+        message:
+            f"Training mini {trained}"
+        script:
+            "../workflow_scripts/train_model.py"

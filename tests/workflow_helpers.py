@@ -58,10 +58,12 @@ def scripts_of_rules() -> dict[str, tuple[str, str]]:
     functions = dict(re.findall(r"^def (\w+)\(.*?\):\n(.*?)(?=^\S|\Z)", common, re.MULTILINE | re.DOTALL))
     found = {}
     for path in sorted((ROOT / "rules").glob("*.smk")):
-        for name, block in re.findall(r"^rule (\w+):\n(.*?)(?=^rule |\Z)", path.read_text(), re.MULTILINE | re.DOTALL):
+        # the trainings are one anonymous rule in a loop, known here by the part of its name that does not change
+        text = re.sub(r"^    rule:\n.*?name:\s+f\"(\w+)_\{", r"rule \1_each:\n", path.read_text(), flags=re.M | re.S)
+        for name, block in re.findall(r"^rule (\w+):\n(.*?)(?=^rule |\Z)", text, re.MULTILINE | re.DOTALL):
             script = re.search(r'script:\n\s+"../workflow_scripts/(\w+)\.py"', block)
             if script:
-                expression = re.search(r"params:\n\s+key=(.*?)\n    \w+:", block, re.DOTALL)
+                expression = re.search(r"params:\n\s+key=(.*?)\n    (?:    )?\w+:", block, re.DOTALL)
                 text = expression.group(1) if expression else ""
                 found[name] = (script.group(1), functions.get(text.strip(" ,\n"), text))
     return found

@@ -8,9 +8,10 @@ from hlf.training.recipes import train_model
 
 def main(job: hlf_job.Job) -> None:
     """See the module docstring."""
-    name, zoo = job.wildcards["trained"], Path(job.output["weights"]).parent.parent
+    name, pool = job.settings["trained"], Path(job.input["pool"])
+    zoo = pool.parent
     work = zoo / "work" / name / job.key
-    train_model(name, job.settings[f"zoo.training.{name}"], Path(job.input["pool"]), zoo, work, job.settings["seed"])
+    train_model(name, job.settings[f"zoo.training.{name}"], pool, zoo, work, job.settings["seed"])
 
 
 hlf_job.run(main, globals().get("snakemake"))

@@ -63,7 +63,7 @@ def make_scene(rng: np.random.Generator, size: int = 128, share: tuple[float, fl
         if box is not None:
             canvas.paste(tile, box[:2], tile)
             objects.append(SceneObject(kind, label, box, detail))
-    return Scene(np.asarray(canvas), tuple(objects), _caption(objects, place), place)
+    return Scene(np.asarray(canvas), tuple(objects), caption(objects, place), place)
 
 
 def _draw_object(rng: np.random.Generator, size: int, share: tuple[float, float]) -> tuple[str, Tile]:
@@ -91,8 +91,8 @@ def _place(
     return None
 
 
-def _caption(objects: list[SceneObject], place: str) -> str:
-    """Words of `vocabulary.caption_words` only, objects from left to right."""
+def caption(objects: list[SceneObject], place: str) -> str:
+    """Caption of a scene: words of `vocabulary.caption_words` only, objects from left to right."""
     names = {"glyph": "a {o.detail} {o.label}", "sign": "a {o.detail} sign reading {word}", "code": "a code"}
     ordered = sorted(objects, key=lambda o: o.box)
     parts = [names[o.kind].format(o=o, word=o.label.lower()) for o in ordered]

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 import hlf.nets.pe_mini as pe_mini
@@ -12,12 +13,19 @@ from hlf.backbones.base import Preprocess
 from hlf.backbones.pe_core import HALF
 from hlf.scenes.vocabulary import tokenize, vocabulary_size
 from hlf.training.augment import augment
-from hlf.training.loop import batch_of, cosine_rate, set_rate, train
+from hlf.training.loop import batch_of, cosine_rate, train
+from hlf.training.optim import BlockMuon
 from hlf.training.pool import Pool
 from hlf.training.save import save_model
+from hlf.training.teacher import PatchTeacher
+from hlf.training.views import ObjectViews
 
-WHAT = "PE-core's architecture at small width (open_clip + timm), contrastive with captions; with text tower."
+WHAT = (
+    "PE-core's architecture at small width (open_clip + timm), contrastive with captions, patch tokens taught by the "
+    "mini VGG; with text tower."
+)
 CONTEXT = 40
+SCENES = 0.25  # share of a batch that whole scenes with whole captions take; the rest are views of one object
 
 
 def config(settings: dict[str, Any]) -> dict[str, Any]:
@@ -27,6 +35,15 @@ def config(settings: dict[str, Any]) -> dict[str, Any]:
     return {"embed_dim": settings["embed_dim"], "vision_cfg": vision, "text_cfg": text}
 
 
+def towers(model: Any, pixels: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Unit embeddings of images and texts (N, D) each, and the patch tokens (N, g * g, width)."""
+    trunk = model.visual.trunk
+    features = trunk.forward_features(pixels)
+    image = model.visual.head(trunk.forward_head(features))
+    patches = features[:, trunk.num_prefix_tokens :]
+    return F.normalize(image, dim=-1), F.normalize(model.encode_text(tokens), dim=-1), patches
+
+
 def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo: Path) -> None:
     """Train both towers with the symmetric cross-entropy over a batch."""
     from open_clip.model import CustomTextCLIP
@@ -34,29 +51,29 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
     torch.manual_seed(seed)
     cfg = config(settings)
     model = CustomTextCLIP(**cfg)
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=settings["learning_rate"], weight_decay=0.05, betas=(0.9, 0.98)
-    )
-    preprocess = Preprocess(cfg["vision_cfg"]["image_size"], None, "bilinear", *HALF)
-    tokens = torch.tensor(tokenize(pool.captions, CONTEXT))
+    teacher = PatchTeacher(model.visual.trunk.embed_dim, zoo)
+    optimizer = BlockMuon([model, teacher], settings["learning_rate"], weight_decay=0.01)
+    side, count = cfg["vision_cfg"]["image_size"], settings["batch_size"]
+    preprocess, objects = Preprocess(side, None, "bilinear", *HALF), ObjectViews(pool)
+    scene_texts, object_texts = (torch.tensor(tokenize(x, CONTEXT)) for x in (pool.captions, objects.captions))
 
     def step(i: int, rng: np.random.Generator) -> dict[str, float]:
-        index = np.sort(rng.choice(len(tokens), settings["batch_size"], replace=False))
-        pixels = preprocess(augment(batch_of(pool.images, index), rng))
-        images, texts, scale = model(pixels, tokens[index])
-        logits = scale.clamp(max=100) * images @ texts.T
-        own = torch.arange(len(index))
+        whole = np.sort(rng.choice(len(scene_texts), int(SCENES * count), replace=False))
+        single = rng.choice(len(object_texts), count - len(whole), replace=False)
+        views = torch.stack([objects.cut(int(number), rng, side) for number in single])
+        images = augment(torch.cat([batch_of(pool.images, whole), views]), rng)
+        texts = torch.cat([scene_texts[whole], object_texts[single]])
+        image, text, patches = towers(model, preprocess(images), texts)
+        logits = model.logit_scale.exp().clamp(max=100) * image @ text.T
+        own = torch.arange(count)
         loss = (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
-        set_rate(optimizer, cosine_rate(settings["learning_rate"], i, settings["steps"]))
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        return {
-            "loss": float(loss.detach()),
-            "batch_accuracy": float((logits.argmax(1) == own).float().mean()),
-        }
+        taught = teacher(patches, images)
+        rate = cosine_rate(settings["learning_rate"], i, settings["steps"])
+        optimizer.step(loss + settings["teacher_weight"] * taught, rate)
+        right = float((logits.argmax(1) == own).float().mean())
+        return {"loss": float(loss.detach()), "batch_accuracy": right, "teacher": float(taught.detach())}
 
-    facts = train("pe-core", {"model": model, "optimizer": optimizer}, step, settings["steps"], work, seed)
+    parts = {"model": model, "teacher": teacher, "optimizer": optimizer}
+    facts = train("pe-core", parts, step, settings["steps"], work, seed)
     facts |= {"seed": seed, "batch": settings["batch_size"]}
     save_model(folder, "PE-core", WHAT, cfg, model.state_dict(), facts)

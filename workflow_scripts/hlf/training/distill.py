@@ -2,6 +2,8 @@
 
 Student and teacher share one architecture; the teacher is the moving average of the student. Global crops go to both,
 local crops to the student only; cross-entropy between centred, sharpened prototypes, and KoLeo to spread the batch.
+All crops are of views of one object, as the official data are curated, and the student's patch tokens are taught by the
+mini VGG as well (`hlf.training.teacher`), as official small models have a larger one as their teacher.
 """
 
 from pathlib import Path
@@ -15,11 +17,17 @@ from torch.nn import functional as F
 from hlf.backbones.base import Preprocess
 from hlf.backbones.dinov2 import IMAGENET, Dinov2Backbone
 from hlf.training.augment import augment, random_crops
-from hlf.training.loop import Average, batch_of, cosine_rate, set_rate, train
+from hlf.training.loop import Average, cosine_rate, train
+from hlf.training.optim import BlockMuon
 from hlf.training.pool import Pool
 from hlf.training.save import save_model
+from hlf.training.teacher import PatchTeacher
+from hlf.training.views import ObjectViews
 
-WHAT = "DINOv2's architecture at small width (transformers), self-distillation with multi-crop on scenes."
+WHAT = (
+    "DINOv2's architecture at small width (transformers), self-distillation with multi-crop, patch tokens taught by "
+    "the mini VGG."
+)
 STUDENT_TEMPERATURE, TEACHER_TEMPERATURE = 0.1, 0.04  # DINO paper, section 3.1
 
 
@@ -35,11 +43,12 @@ class Student(nn.Module):
         self.centre: Tensor
         self.register_buffer("centre", torch.zeros(prototypes))
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Crops in [0, 1] to prototype logits (N, K) and embeddings (N, D)."""
-        side = images.shape[-1]
-        embedding = self.tower(pixel_values=Preprocess(side, None, "bicubic", *IMAGENET)(images)).pooler_output
-        return self.prototypes(F.normalize(self.head(embedding), dim=-1)), embedding
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Crops in [0, 1] to prototype logits (N, K), embeddings (N, D) and patch tokens (N, g * g, D)."""
+        pixels = Preprocess(images.shape[-1], None, "bicubic", *IMAGENET)(images)
+        tokens = self.tower(pixel_values=pixels).last_hidden_state
+        embedding = tokens[:, 0]
+        return self.prototypes(F.normalize(self.head(embedding), dim=-1)), embedding, tokens[:, 1:]
 
 
 def koleo(embedding: Tensor) -> Tensor:
@@ -54,32 +63,31 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
     torch.manual_seed(seed)
     config = settings["network"]
     student = Student(config, settings["prototypes"])
-    teacher = Average(student, settings["ema"])
-    optimizer = torch.optim.AdamW(student.parameters(), lr=settings["learning_rate"], weight_decay=0.04)
+    teacher, guide = Average(student, settings["ema"]), PatchTeacher(config["hidden_size"], zoo)
+    optimizer, objects = BlockMuon([student, guide], settings["learning_rate"], weight_decay=0.01), ObjectViews(pool)
 
     def step(i: int, rng: np.random.Generator) -> dict[str, float]:
-        images = batch_of(pool.images, rng.choice(len(pool.captions), settings["batch_size"], replace=False))
-        wide = [random_crops(augment(images, rng), rng, (0.5, 1.0), 96) for _ in range(2)]
-        narrow = [random_crops(augment(images, rng), rng, (0.15, 0.5), 48) for _ in range(settings["local_crops"])]
+        numbers = rng.choice(len(objects.rows), settings["batch_size"], replace=False)
+        images = torch.stack([objects.cut(int(number), rng, 128) for number in numbers])
+        wide = [random_crops(augment(images, rng), rng, (0.6, 1.0), 96) for _ in range(2)]
+        narrow = [random_crops(augment(images, rng), rng, (0.2, 0.6), 48) for _ in range(settings["local_crops"])]
         with torch.no_grad():
             outputs = [teacher.module(view)[0] for view in wide]
             goals = [((o - student.centre) / TEACHER_TEMPERATURE).softmax(-1) for o in outputs]
             student.centre.lerp_(torch.cat(outputs).mean(0), 0.1)
         views = [student(view) for view in (*wide, *narrow)]
-        logs = [(logits / STUDENT_TEMPERATURE).log_softmax(-1) for logits, _ in views]
+        logs = [(logits / STUDENT_TEMPERATURE).log_softmax(-1) for logits, _, _ in views]
         terms = [-(g * p).sum(-1).mean() for a, g in enumerate(goals) for b, p in enumerate(logs) if a != b]
         distilled, spread = torch.stack(terms).mean(), koleo(views[0][1])
-        set_rate(optimizer, cosine_rate(settings["learning_rate"], i, settings["steps"]))
-        optimizer.zero_grad()
-        (distilled + settings["koleo_weight"] * spread).backward()
-        nn.utils.clip_grad_norm_(student.parameters(), 3.0)
-        optimizer.step()
+        taught = torch.stack([guide(views[k][2], wide[k]) for k in range(2)]).mean()
+        loss = distilled + settings["koleo_weight"] * spread + settings["teacher_weight"] * taught
+        optimizer.step(loss, cosine_rate(settings["learning_rate"], i, settings["steps"]))
         # the teacher follows ever more slowly, as in the official schedule
         keep = 1 - (1 - settings["ema"]) * (1 + np.cos(np.pi * i / settings["steps"])) / 2
         teacher.update(student, keep)
-        return {"distillation": float(distilled.detach()), "koleo": float(spread.detach())}
+        return {"distillation": float(distilled.detach()), "koleo": float(spread.detach()), "teacher": float(taught)}
 
-    parts = {"student": student, "teacher": teacher, "optimizer": optimizer}
+    parts = {"student": student, "teacher": teacher, "guide": guide, "optimizer": optimizer}
     facts = train("dinov2", parts, step, settings["steps"], work, seed)
     facts |= {"seed": seed, "batch": settings["batch_size"]}
     save_model(folder, "DINOv2", WHAT, config, teacher.module.get_submodule("tower").state_dict(), facts)

@@ -14,15 +14,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hlf.degradation import degrade
-from hlf.files import read_json
 from hlf.images import to_float
 from hlf.nets import basicsr_adapter, vgg
 from hlf.sr import bsrgan
 from hlf.training.loop import Average, cosine_rate, set_rate, train
+from hlf.training.perceptual import perceptual_network
 from hlf.training.pool import Pool
 from hlf.training.save import save_model
-from hlf.zoo.load import load_strict, read_state
-from hlf.zoo.registry import find_weights
 
 WHAT = {
     "bsrgan": "RRDBNet at small width (basicsr's class), x4, trained with BSRGAN's losses and degradation.",
@@ -55,9 +53,7 @@ class _Recipe:
         rate = settings["learning_rate"]
         self.g_optimizer = torch.optim.Adam(self.generator.parameters(), lr=rate, betas=(0.9, 0.99))
         self.d_optimizer = torch.optim.Adam(self.discriminator.parameters(), lr=settings["gan_rate"], betas=(0.9, 0.99))
-        paths = find_weights("mini", zoo, "vgg")
-        self.features = vgg.build(read_json(paths[0])).requires_grad_(False).eval()
-        load_strict(self.features, read_state(paths[1]), paths[1])
+        self.features = perceptual_network(zoo)
 
     def parts(self) -> dict[str, Any]:
         """What a checkpoint holds."""

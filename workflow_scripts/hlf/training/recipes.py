@@ -1,17 +1,57 @@
-"""Name of a mini model -> recipe that trains it."""
+"""Name of a mini model -> recipe that trains it, files that it writes, and models that it needs."""
 
 import importlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one mini model is made.
+
+    Attributes:
+        module: module of the recipe; editing it makes the model be trained again.
+        function: its function `run(settings, pool, folder, work, seed, zoo)`.
+        folder: the model's folder below the zoo.
+        files: what it writes there besides its card.
+        needs: models whose finished files it reads.
+        card: its card, written last.
+    """
+
+    module: str
+    function: str
+    folder: str
+    files: tuple[str, ...] = ("config.json", "model.safetensors")
+    needs: tuple[str, ...] = ()
+    card: str = "README.md"
+
+
+_DIFFUSERS = ("config.json", "diffusion_pytorch_model.safetensors")
+_RAM = ("config.json", "model.safetensors", "ram_tag_list.txt", "ram_tag_list_threshold.txt")
+_BASE = (
+    "tokenizer/vocab.json", "tokenizer/merges.txt", "tokenizer/tokenizer_config.json",
+    "tokenizer/special_tokens_map.json", "scheduler/scheduler_config.json", "text_encoder/config.json",
+    "text_encoder/model.safetensors", "unet/config.json", "unet/diffusion_pytorch_model.safetensors",
+)  # fmt: skip
 RECIPES = {
-    "reader": "hlf.training.reader:run",
-    "vgg": "hlf.training.vgg:run",
-    "bsrgan": "hlf.training.gan:run_bsrgan",
-    "swinir": "hlf.training.gan:run_swinir",
-    "pe-core": "hlf.training.contrastive:run",
-    "dinov2": "hlf.training.distill:run",
+    "reader": Recipe("hlf.training.reader", "run", "reader"),
+    "vgg": Recipe("hlf.training.vgg", "run", "vgg"),
+    "bsrgan": Recipe("hlf.training.gan", "run_bsrgan", "bsrgan", needs=("vgg",)),
+    "swinir": Recipe("hlf.training.gan", "run_swinir", "swinir", needs=("vgg",)),
+    "pe-core": Recipe("hlf.training.contrastive", "run", "pe-core"),
+    "dinov2": Recipe("hlf.training.distill", "run", "dinov2"),
+    "vae": Recipe("hlf.training.autoencoder", "run", "sd-base/vae", _DIFFUSERS, ("vgg",)),
+    "base": Recipe("hlf.training.text_to_image", "run", "sd-base", _BASE, ("vae",), "unet/README.md"),
+    "ram": Recipe("hlf.training.tagger", "run", "ram", _RAM, ("vgg",)),
+    "dape": Recipe("hlf.training.tagger", "run_dape", "dape", needs=("ram",)),
 }
+
+
+def made_by(name: str) -> list[str]:
+    """Files of a mini model relative to the zoo folder, its card last."""
+    recipe = RECIPES[name]
+    return [f"{recipe.folder}/{file}" for file in (*recipe.files, recipe.card)]
 
 
 def train_model(name: str, settings: dict[str, Any], pool: Path, zoo: Path, work: Path, config_seed: int) -> None:
@@ -21,7 +61,7 @@ def train_model(name: str, settings: dict[str, Any], pool: Path, zoo: Path, work
         name: a key of RECIPES.
         settings: the group `zoo.training.<name>` of the configuration.
         pool: folder written by `build_pool`.
-        zoo: folder of the zoo being made; models that the recipe needs (vgg for the GANs) are taken from it.
+        zoo: folder of the zoo being made; models that the recipe needs are taken from it.
         work: folder for this model's checkpoint.
         config_seed: the configuration's seed.
     """
@@ -32,6 +72,6 @@ def train_model(name: str, settings: dict[str, Any], pool: Path, zoo: Path, work
 
     # another number of threads changes the last bits, so retraining would not give the same weights
     torch.set_num_threads(1)
-    module, function = RECIPES[name].split(":")
-    recipe = getattr(importlib.import_module(module), function)
-    recipe(settings, open_pool(pool), zoo / name, work, seed_for(config_seed, f"train-{name}") % 2**31, zoo)
+    recipe = RECIPES[name]
+    run = getattr(importlib.import_module(recipe.module), recipe.function)
+    run(settings, open_pool(pool), zoo / recipe.folder, work, seed_for(config_seed, f"train-{name}") % 2**31, zoo)

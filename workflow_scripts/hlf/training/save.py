@@ -25,14 +25,30 @@ workflow runs anywhere. Nothing it gives says anything about the official model 
 
 
 def save_model(
-    folder: Path, name: str, what: str, config: dict[str, Any], state: dict[str, Tensor], facts: dict[str, Any]
+    folder: Path,
+    name: str,
+    what: str,
+    config: dict[str, Any],
+    state: dict[str, Tensor],
+    facts: dict[str, Any],
+    weights: str = "model.safetensors",
 ) -> None:
-    """Write the three files of a mini model; weights in half precision, which is ample for models of this size."""
+    """Write the three files of a mini model; weights in half precision, which is ample for models of this size.
+
+    Args:
+        folder: of the model.
+        name: title of its card.
+        what: one sentence for the card.
+        config: arguments of the network's class.
+        state: its state dict.
+        facts: rows of the card: steps, minutes, losses, what it reaches.
+        weights: name of the weights file; diffusers expects another one than transformers.
+    """
     from safetensors.torch import save
 
     folder.mkdir(parents=True, exist_ok=True)
     half = {k: (v.half() if v.is_floating_point() else v).contiguous().cpu() for k, v in state.items()}
-    with atomic(folder / "model.safetensors") as tmp:
+    with atomic(folder / weights) as tmp:
         tmp.write_bytes(save(half))
     write_json(folder / "config.json", config)
     parameters = sum(v.numel() for v in state.values() if v.is_floating_point())
