@@ -21,7 +21,7 @@ from hlf import digest
 from hlf.backbones.registry import BACKBONES
 from hlf.errors import HlfError
 from hlf.sr.registry import MODELS
-from hlf.zoo.registry import ENTRIES, entry
+from hlf.zoo.registry import ENTRIES, entry_name, weight_paths, with_needs
 from hlf.training.recipes import RECIPES, made_by
 
 ROOT = Path(workflow.basedir)
@@ -78,8 +78,9 @@ def weights(name):
         return f"missing: zoo '{zoo}' has no model '{name}' in this version of hlf"
     folder = ROOT / config["zoo"][zoo]
     return digest.files_digest(
-        [folder / f for f in entry(zoo, name).files],
+        weight_paths(zoo, folder, name),
         ROOT / ".snakemake" / "hlf_weights.json",
+        folder,
     )
 
 
@@ -87,18 +88,8 @@ def weights(name):
 def reader_weights():
     """Digest of the content reader, which belongs to the mini zoo whatever the zoo in use."""
     folder = ROOT / config["zoo"]["mini"]
-    files = [folder / f for f in entry("mini", "reader").files]
+    files = weight_paths("mini", folder, "reader")
     return digest.files_digest(files, ROOT / ".snakemake" / "hlf_weights.json")
-
-
-def sr_weights_name(model):
-    """Zoo name of an SR model: SwinIR has two official sizes."""
-    large = (
-        model == "swinir"
-        and config["zoo"]["use"] == "official"
-        and config["sr"]["swinir_variant"] == "L"
-    )
-    return "swinir-l" if large else model
 
 
 def table_facts(*groups):
@@ -206,13 +197,13 @@ def sr_key(wildcards):
         "sr.batch_size",
         "sr.shards",
     ]
-    if name == "swinir":
-        names.append("sr.swinir_variant")
+    options = config["sr"].get(name, {})
+    if options:
+        names.append(f"sr.{name}")
     modules = (MODELS[name],) if name in MODELS else ()
-    more = {
-        "zoo": config["zoo"]["use"],
-        f"weights.{name}": weights(sr_weights_name(name)),
-    }
+    zoo = config["zoo"]["use"]
+    needed = with_needs(zoo, entry_name(zoo, name, options.get("variant", "")))
+    more = {"zoo": zoo, **{f"weights.{one}": weights(one) for one in needed}}
     return key("super_resolve", *names, modules=modules, model=name, **more)
 
 

@@ -172,7 +172,7 @@ def official_model(name, folder):
     state = recipe(name, state)
     path = folder / ENTRIES["official", FILES[name]].files[0]
     torch.save(state if name == "rrdbnet_x4" else {"params_ema": state}, path)
-    options = {"swinir_variant": "L" if "_l_" in name else "M"}
+    options = {} if name == "rrdbnet_x4" else {"variant": "L" if "_l_" in name else "M"}
     return load_upscaler(FILES[name].removesuffix("-l"), "official", folder, "cpu", "fp32", options), path
 
 

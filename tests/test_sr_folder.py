@@ -231,7 +231,7 @@ def test_limit_shard_and_suffix(hlf, tmp_path):
         (["--limit", "0"], "limit is 0"),
         (["--batch-size", "0"], "batch size is 0"),
         (["--tile", "8"], "tile 8 with overlap 16"),
-        (["--option", "swinir_variant=L"], "model 'bsrgan' has no option 'swinir_variant'"),
+        (["--option", "variant=L"], "model 'bsrgan' has no option 'variant'"),
     ],
 )
 def test_impossible_settings_are_one_sentence(hlf, tmp_path, options, words):
@@ -251,9 +251,9 @@ def test_arguments_of_the_wrong_form_show_the_usage(hlf, capsys, options):
 
 def test_options_of_a_model_and_automatic_tiles(hlf, tmp_path):
     put(tmp_path / "in" / "a.png")
-    code, err, _, _ = hlf("--option", "swinir_variant=L", model="swinir")
+    code, err, _, _ = hlf("--option", "variant=L", model="swinir")
     assert code == 2 and "zoo 'mini' has no model 'swinir-l'" in err
-    code, _, sr, _ = hlf("--option", "swinir_variant=M", "--tile", "auto", "--precision", "bf16", model="swinir")
+    code, _, sr, _ = hlf("--option", "variant=M", "--tile", "auto", "--precision", "bf16", model="swinir")
     assert code == 0 and list(sr["precision"]) == ["bf16"]
 
 

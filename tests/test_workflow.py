@@ -144,7 +144,7 @@ def test_missing_weights_stop_before_the_first_job(done: Path, tmp_path: Path) -
     (done / "zoo.yaml").write_text(f"zoo: {{mini: {zoo}}}\nrun: other\n")
     output = snakemake(done, "--cores", "2", "all", configs=(TINY, "zoo.yaml"))
     assert output.endswith("exit code 1")
-    assert re.search(r"swinir: model\.safetensors.*put it below", output), output[-2000:]
+    assert re.search(r"swinir: swinir/model\.safetensors.*put it below", output), output[-2000:]
     assert not (done / "results/other/images").exists()
 
 

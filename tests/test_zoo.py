@@ -145,7 +145,7 @@ def test_the_other_zoo_is_never_used(tmp_path):
     with pytest.raises(HlfError, match=r"zoo 'official' lacks the weights of 'bsrgan'.*BSRGAN.pth"):
         load_upscaler("bsrgan", "official", tiny_zoo(tmp_path), "cpu", "fp32", {})
     with pytest.raises(HlfError, match="zoo 'mini' has no model 'swinir-l'"):
-        load_upscaler("swinir", "mini", tmp_path, "cpu", "fp32", {"swinir_variant": "L"})
+        load_upscaler("swinir", "mini", tmp_path, "cpu", "fp32", {"variant": "L"})
     with pytest.raises(HlfError, match="zoo 'maxi' is unknown"):
         find_weights("maxi", tmp_path, "bsrgan")
 

@@ -12,7 +12,7 @@ def main(job: hlf_job.Job) -> None:
     """See the module docstring."""
     one_thread()
     lr = part_of(read_table(job.input["lr"]), job.wildcards["shard"], job.settings["sr.shards"])
-    options = {"swinir_variant": job.settings.get("sr.swinir_variant", "M")}
+    options = job.settings.get(f"sr.{job.wildcards['model']}", {})
     upscaler = load_upscaler(
         job.wildcards["model"], job.settings["zoo"], job.zoo, job.device, job.settings["sr.precision"], options
     )

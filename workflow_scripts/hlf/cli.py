@@ -13,6 +13,7 @@ from pathlib import Path
 from hlf import __version__
 from hlf.errors import HlfError
 from hlf.sr.folder import FolderRun, upscale_folder
+from hlf.sr.options import resolve
 from hlf.sr.registry import MODELS, load_upscaler, model_module
 from hlf.sr.tiling import AUTO
 from hlf.zoo.registry import ZOOS
@@ -88,11 +89,7 @@ def _add_running(sr: argparse.ArgumentParser) -> None:
 
 def _sr(args: argparse.Namespace) -> int:
     """Run `hlf sr`."""
-    options = dict(args.option)
-    known = model_module(args.model).OPTIONS
-    for key in options:
-        if key not in known:
-            raise HlfError(f"model '{args.model}' has no option '{key}', expected one of: {', '.join(known) or 'none'}")
+    options = resolve(args.model, model_module(args.model).OPTIONS, dict(args.option))
     folder = args.zoo_folder or Path(os.environ.get("HLF_ZOO") or Path("resources/zoo") / args.zoo)
     upscaler = load_upscaler(args.model, args.zoo, folder, args.device, args.precision, options)
     how = FolderRun(

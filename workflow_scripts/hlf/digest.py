@@ -126,13 +126,13 @@ def _collect(node: ast.AST, names: set[str]) -> None:
         _collect(child, names)
 
 
-def files_digest(paths: list[Path], cache_file: Path) -> str:
-    """Digest of the contents of weight files, or "missing: <names>".
+def files_digest(paths: list[Path], cache_file: Path, root: Path | None = None) -> str:
+    """Digest of the contents of weight files, or "missing: <names>", below `root` when it is given.
 
     Large files are hashed once: `cache_file` remembers path, size, time and digest, so a touched file is hashed anew
     and a changed one is noticed, while parsing the workflow stays quick.
     """
-    missing = [p.name for p in paths if not p.is_file()]
+    missing = [p.relative_to(root).as_posix() if root else p.name for p in paths if not p.is_file()]
     if missing:
         return "missing: " + ", ".join(missing)
     try:

@@ -1,6 +1,7 @@
 """What every super-resolution model offers to the rest: a descriptor and one function."""
 
 from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ class Descriptor:
         precisions: those it can run in; the first one is its own.
         zoo: where the weights come from, mini or official.
         weights_sha256: one digest of all weight files.
+        tiles_itself: the model divides large images on its own, in its latent space; `hlf.sr.tiling` leaves it alone.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Descriptor:
     precisions: tuple[str, ...]
     zoo: str
     weights_sha256: str
+    tiles_itself: bool = False
 
 
 class Upscaler(ABC):
@@ -110,14 +113,27 @@ class FeedForward(Upscaler):
         self.check(lr, seeds)
         kind = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[precision or self.precision]
         low = kind is not torch.float32
-        # TF32 would cut float32 convolutions on a GPU to 10 bits; autotuning would pick kernels by chance
-        exact = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
-        with torch.inference_mode(), exact, torch.autocast(self.device, dtype=kind if low else None, enabled=low):
+        with (
+            torch.inference_mode(),
+            fixed_kernels(),
+            torch.autocast(self.device, dtype=kind if low else None, enabled=low),
+        ):
             sr = self.forward(lr.to(self.device)).float().clamp(0.0, 1.0)
         rule, (height, width) = self.descriptor, lr.shape[-2:]
         if sr.shape[-2:] != (height * rule.scale, width * rule.scale):
             raise HlfError(f"model '{rule.name}' made {tuple(sr.shape)} of {tuple(lr.shape)}, expected x{rule.scale}")
         return sr.to(lr.device)
+
+
+def fixed_kernels() -> "AbstractContextManager[None]":
+    """Context in which a GPU computes the same bits each time, and float32 convolutions with all their bits."""
+    import torch
+
+    # TF32 would cut float32 convolutions to 10 bits; autotuning would pick kernels by chance
+    flags: AbstractContextManager[None] = torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+    )
+    return flags
 
 
 def pick_device(device: str) -> str:

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from hlf.nets.basicsr_adapter import rrdbnet
 from hlf.sr.base import Descriptor, FeedForward
+from hlf.sr.options import Option
 from hlf.zoo.load import check_state, read_config, read_state
 from hlf.zoo.registry import find_weights, weights_sha256
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-OPTIONS: dict[str, Any] = {}
+OPTIONS: dict[str, Option] = {}
 
 # official generator: in 3, out 3, nf 64, nb 23, gc 32 (main_test_bsrgan.py of cszn/BSRGAN), in basicsr's words
 OFFICIAL = {"num_in_ch": 3, "num_out_ch": 3, "scale": 4, "num_feat": 64, "num_block": 23, "num_grow_ch": 32}

@@ -8,12 +8,14 @@ from typing import Any
 
 from hlf.errors import HlfError
 from hlf.sr.base import PRECISIONS, Upscaler, pick_device
+from hlf.sr.options import resolve
 
-# Each module has OPTIONS (name in the configuration -> default) and
+# Each module has OPTIONS (name in group sr.<model> of the configuration -> hlf.sr.options.Option) and
 # load(zoo, folder, device, precision, options) -> Upscaler.
 MODELS: dict[str, str] = {
     "bsrgan": "hlf.sr.bsrgan",
     "swinir": "hlf.sr.swinir",
+    "seesr": "hlf.sr.seesr",
 }
 
 
@@ -35,14 +37,15 @@ def load_upscaler(
         folder: folder of that zoo.
         device: auto, cpu or cuda.
         precision: fp32, fp16 or bf16, as far as the model allows.
-        options: settings by name, such as the group `sr` of the configuration; the model takes those it knows.
+        options: settings of this model, such as the group `sr.<name>` of the configuration; see its OPTIONS.
 
     Raises:
-        HlfError: unknown name, missing or wrong weights, no GPU, precision that the model cannot run in.
+        HlfError: unknown name, unknown or wrong option, missing or wrong weights, no GPU, precision that the model
+            cannot run in.
     """
     module = model_module(name)
     if precision not in PRECISIONS:
         raise HlfError(f"precision '{precision}' is unknown, expected one of {', '.join(PRECISIONS)}")
-    own = {key: options.get(key, default) for key, default in module.OPTIONS.items()}
+    own = resolve(name, module.OPTIONS, options)
     upscaler: Upscaler = module.load(zoo, Path(folder), pick_device(device), precision, own)
     return upscaler

@@ -3,16 +3,16 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hlf.errors import HlfError
 from hlf.nets.basicsr_adapter import swinir
 from hlf.sr.base import Descriptor, FeedForward
+from hlf.sr.options import Option
 from hlf.zoo.load import load_strict, read_config, read_state
 from hlf.zoo.registry import find_weights, weights_sha256
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-OPTIONS: dict[str, Any] = {"swinir_variant": "M"}
+OPTIONS = {"variant": Option("M", choices=("M", "L"))}
 
 # main_test_swinir.py of JingyunLiang/SwinIR, task real_sr; L is its --large_model
 _COMMON = {
@@ -60,14 +60,12 @@ def load(zoo: str, folder: Path, device: str, precision: str, options: dict[str,
         folder: folder of that zoo.
         device: cpu or cuda.
         precision: fp32 or bf16; spandrel marks fp16 as unsupported for this architecture.
-        options: `swinir_variant`, M (default of the official repository) or L.
+        options: `variant`, M (default of the official repository) or L.
 
     Raises:
-        HlfError: unknown variant, missing files, or keys and shapes that do not fit.
+        HlfError: missing files, or keys and shapes that do not fit.
     """
-    variant = options["swinir_variant"]
-    if variant not in _ENTRIES:
-        raise HlfError(f"sr.swinir_variant is '{variant}', expected M or L")
+    variant = options["variant"]
     paths = find_weights(zoo, folder, _ENTRIES[variant])
     cfg = OFFICIAL[variant] if zoo == "official" else read_config(paths[0], ("window_size",))
     network = swinir(**cfg)

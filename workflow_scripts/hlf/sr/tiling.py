@@ -20,8 +20,11 @@ AUTO_TILE = 192
 
 
 def check_tile(rule: Descriptor, tile: int, overlap: int) -> None:
-    """Raise HlfError unless a model can run tiles of side `tile` (0: whole image, AUTO) sharing `overlap` pixels."""
-    if tile == 0:
+    """Raise HlfError unless a model can run tiles of side `tile` (0: whole image, AUTO) sharing `overlap` pixels.
+
+    Models that tile on their own have options for it and never see these.
+    """
+    if tile == 0 or rule.tiles_itself:
         return
     tile = AUTO_TILE if tile == AUTO else tile
     if tile < rule.min_side or tile % rule.multiple_of or not 0 <= overlap < tile:
@@ -69,7 +72,7 @@ def upscale_tiled(
     height, width = lr.shape[-2:]
     if tile == AUTO:
         tile = AUTO_TILE if height * width > AUTO_PIXELS else 0
-    if tile == 0 or (tile >= height and tile >= width):
+    if tile == 0 or upscaler.descriptor.tiles_itself or (tile >= height and tile >= width):
         return upscaler.upscale(lr, seeds, precision)
     scale = upscaler.descriptor.scale
     total = torch.zeros(len(lr), 3, height * scale, width * scale)

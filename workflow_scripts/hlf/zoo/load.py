@@ -1,7 +1,9 @@
 """Reading checkpoints: safetensors or tensor-only pickles, checked key by key against the network."""
 
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hlf.errors import HlfError
 from hlf.files import read_json
@@ -9,30 +11,39 @@ from hlf.files import read_json
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+Network = TypeVar("Network", bound="nn.Module")
+
 WRAPPERS = ("params_ema", "params", "state_dict")
 
 
-def read_state(path: str | Path, keys: tuple[str, ...] = WRAPPERS) -> "dict[str, Tensor]":
+def read_state(
+    path: str | Path, keys: tuple[str, ...] = WRAPPERS, mapped: bool = False, trusted: bool = False
+) -> "dict[str, Tensor]":
     """State dict of a checkpoint file, on the CPU, unwrapped with `unwrap`.
 
     Args:
         path: .safetensors, or .pth/.pt/.bin, which is opened with `weights_only=True`: no code of the file runs.
         keys: outer keys that may hold the state dict, first match wins.
+        mapped: tensors are read from the file when they are used, for files of gigabytes; the file must stay as it is
+            while the tensors live.
+        trusted: open a pickle with `weights_only=False`, which runs code of the file.
 
     Raises:
         HlfError: missing, truncated or not a checkpoint of tensors.
     """
     import torch
-    from safetensors.torch import load
+    from safetensors.torch import load, load_file
 
     path = Path(path)
     if not path.is_file():
         raise HlfError(f"checkpoint {path} does not exist")
     try:
         if path.suffix == ".safetensors":
-            content: Any = load(path.read_bytes())
+            content: Any = load_file(path) if mapped else load(path.read_bytes())
         elif path.suffix in (".pth", ".pt", ".bin"):
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            # only the zip format can be mapped, not the one before torch 1.6
+            mapped = mapped and zipfile.is_zipfile(path)
+            content = torch.load(path, map_location="cpu", weights_only=not trusted, mmap=mapped)
         else:
             raise HlfError(f"checkpoint {path}: expected a name ending in .safetensors, .pth, .pt or .bin")
     except HlfError:
@@ -84,6 +95,27 @@ def load_strict(module: "nn.Module", state: "dict[str, Tensor]", path: str | Pat
     """
     check_state(module.state_dict(), state, path)
     module.load_state_dict(state, strict=True)
+
+
+def build_filled(build: "Callable[[], Network]", state: "dict[str, Tensor]", path: str | Path) -> "Network":
+    """Network with the weights of `state`, built without allocating or drawing weights of its own; in eval mode.
+
+    Args:
+        build: constructor of a network whose buffers all stand in its state dict.
+        state: names to tensors; half-precision weights are widened to the network's type.
+        path: file that `state` came from, for the sentence.
+
+    Raises:
+        HlfError: see `check_state`.
+    """
+    import torch
+
+    with torch.device("meta"):
+        network = build()
+    own = network.state_dict()
+    check_state(own, state, path)
+    network.load_state_dict({key: value.to(own[key].dtype) for key, value in state.items()}, strict=True, assign=True)
+    return network.eval().requires_grad_(False)
 
 
 def check_state(expected: "dict[str, Tensor]", state: "dict[str, Tensor]", path: str | Path) -> None:

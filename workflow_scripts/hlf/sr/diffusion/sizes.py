@@ -1,0 +1,47 @@
+"""Sizes and resampling around a latent diffusion model: Pillow's default bicubic, as the official scripts do.
+
+Arrays here are uint8 RGB (H, W, 3), because Pillow rounds to 8 bit after each resize and the next step sees that.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def sizes(width: int, height: int, upscale: int, process_size: int, multiple: int) -> list[tuple[int, int]]:
+    """The sizes (width, height) that an LR image goes through before the model.
+
+    An image with a side below process_size // upscale is enlarged to have it as its shorter side; then it is enlarged
+    by `upscale`; then both sides are cut down to multiples of the VAE's factor.
+
+    >>> sizes(100, 90, 4, 512, 8)
+    [(142, 128), (568, 512), (568, 512)]
+    """
+    least = process_size // upscale
+    steps = [(width, height)]
+    if width < least or height < least:
+        scale = least / min(width, height)
+        steps.append((int(scale * width), int(scale * height)))
+    steps.append((steps[-1][0] * upscale, steps[-1][1] * upscale))
+    steps.append((steps[-1][0] // multiple * multiple, steps[-1][1] // multiple * multiple))
+    return steps[1:]
+
+
+def processed(lr: "np.ndarray", upscale: int, process_size: int, multiple: int) -> "np.ndarray":
+    """LR image at the size the model works at: its condition, the source of its latent and of its colours."""
+    import numpy as np
+    from PIL import Image
+
+    picture = Image.fromarray(lr)
+    for size in sizes(*picture.size, upscale, process_size, multiple):
+        picture = picture.resize(size)
+    return np.asarray(picture)
+
+
+def finished(sr: "np.ndarray", width: int, height: int) -> "np.ndarray":
+    """Model result at the size that is saved: `upscale` times the original."""
+    import numpy as np
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(sr).resize((width, height)))
