@@ -57,7 +57,7 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
         "vae", {"model": model, "average": average, "optimizer": optimizer}, step, settings["steps"], work, seed
     )
     kept: Any = average.module
-    held = batch_of(pool.images, np.arange(64)) * 2 - 1
+    held = batch_of(pool.images, np.arange(min(64, len(pool.captions)))) * 2 - 1
     with torch.inference_mode():
         latents = torch.cat([kept.encode(part).latent_dist.mean for part in held.split(8)])
     # as in latent diffusion: latents are divided by their spread, so that noise of unit variance fits them

@@ -85,7 +85,11 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
         # the teacher follows ever more slowly, as in the official schedule
         keep = 1 - (1 - settings["ema"]) * (1 + np.cos(np.pi * i / settings["steps"])) / 2
         teacher.update(student, keep)
-        return {"distillation": float(distilled.detach()), "koleo": float(spread.detach()), "teacher": float(taught)}
+        return {
+            "distillation": float(distilled.detach()),
+            "koleo": float(spread.detach()),
+            "teacher": float(taught.detach()),
+        }
 
     parts = {"student": student, "teacher": teacher, "guide": guide, "optimizer": optimizer}
     facts = train("dinov2", parts, step, settings["steps"], work, seed)

@@ -29,17 +29,25 @@ WHAT = {
 BUILD = {"bsrgan": basicsr_adapter.rrdbnet, "swinir": basicsr_adapter.swinir}
 
 
+def degraded(pool: Pool, index: np.ndarray, rng: np.random.Generator, levels: list[float]) -> tuple[Tensor, Tensor]:
+    """Scenes `index` degraded whole: LR (N, 3, H/4, W/4) and GT (N, 3, H, W) in [0, 1]."""
+    lows, highs = [], []
+    for number in index:
+        gt = to_float(pool.images[number])
+        lows.append(degrade(gt, rng, level=float(rng.choice(levels)))[0])
+        highs.append(gt)
+    stack = [torch.from_numpy(np.stack(x).transpose(0, 3, 1, 2).copy()) for x in (lows, highs)]
+    return stack[0], stack[1]
+
+
 def batch(pool: Pool, rng: np.random.Generator, count: int, crop: int, levels: list[float]) -> tuple[Tensor, Tensor]:
     """Random scenes degraded whole, then cut: LR (count, 3, crop/4, crop/4) and GT (count, 3, crop, crop)."""
     lows, highs = [], []
-    for index in rng.integers(0, len(pool.captions), count):
-        gt = to_float(pool.images[index])
-        lr, _ = degrade(gt, rng, level=float(rng.choice(levels)))
-        top, left = (4 * int(rng.integers(0, (side - crop) // 4 + 1)) for side in gt.shape[:2])
-        highs.append(gt[top : top + crop, left : left + crop])
-        lows.append(lr[top // 4 : (top + crop) // 4, left // 4 : (left + crop) // 4])
-    stack = [torch.from_numpy(np.stack(x).transpose(0, 3, 1, 2).copy()) for x in (lows, highs)]
-    return stack[0], stack[1]
+    for low, high in zip(*degraded(pool, rng.integers(0, len(pool.captions), count), rng, levels), strict=True):
+        top, left = (4 * int(rng.integers(0, (side - crop) // 4 + 1)) for side in high.shape[1:])
+        highs.append(high[:, top : top + crop, left : left + crop])
+        lows.append(low[:, top // 4 : (top + crop) // 4, left // 4 : (left + crop) // 4])
+    return torch.stack(lows), torch.stack(highs)
 
 
 class _Recipe:

@@ -28,7 +28,7 @@ from hlf.zoo.load import load_strict, read_state
 
 RAM = "RAM's architecture at small width: Swin encoder and tagging head; tags are what scenes can show."
 DAPE = "Low-rank adapter of the mini RAM for degraded pictures, trained as DAPE."
-HELD = 400  # scenes at the end of the pool that only measure
+HELD = 400  # scenes at the end of the pool that only measure, at most a tenth of it
 
 
 def targets(pool: Pool) -> Tensor:
@@ -53,11 +53,12 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
     torch.manual_seed(seed)
     config = {**settings["network"], "tags": len(TAGS)}
     net, wanted = ram.build(config), targets(pool)
+    learned = len(wanted) - min(HELD, len(wanted) // 10)
     teacher = PatchTeacher(config.get("embed_width", 512), zoo)
     optimizer = BlockMuon([net, teacher], settings["learning_rate"], weight_decay=0.01)
 
     def step(i: int, rng: np.random.Generator) -> dict[str, float]:
-        index = np.sort(rng.choice(len(wanted) - HELD, settings["batch_size"], replace=False))
+        index = np.sort(rng.choice(learned, settings["batch_size"], replace=False))
         images = augment(batch_of(pool.images, index), rng)
         embeds, logits = net(ram.preprocess(images, net.image_size))
         tagged, taught = asymmetric_loss(logits, wanted[index]), teacher(embeds[:, 1:], images)
@@ -67,11 +68,11 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
 
     parts = {"net": net, "teacher": teacher, "optimizer": optimizer}
     facts = train("ram", parts, step, settings["steps"], work, seed) | {"seed": seed, "batch": settings["batch_size"]}
-    held = batch_of(pool.images, np.arange(len(wanted) - HELD, len(wanted)))
+    held = batch_of(pool.images, np.arange(learned, len(wanted)))
     logits = read_all(rounded(net).eval(), held)
-    thresholds = best_thresholds(torch.sigmoid(logits), wanted[-HELD:])
+    thresholds = best_thresholds(torch.sigmoid(logits), wanted[learned:])
     fires = torch.sigmoid(logits) > torch.tensor(thresholds)
-    facts |= agreement(fires, wanted[-HELD:])
+    facts |= agreement(fires, wanted[learned:])
     write_text(folder / "ram_tag_list.txt", "\n".join(TAGS))
     write_text(folder / "ram_tag_list_threshold.txt", "\n".join(str(t) for t in thresholds))
     save_model(folder, "RAM", RAM, config, net.state_dict(), facts)

@@ -1,0 +1,120 @@
+"""Recipes of the mini zoo, each with a few steps on a few scenes: what one writes, the next one and users can load."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from hlf.backbones.registry import load_backbone
+from hlf.sr.registry import load_upscaler
+from hlf.training.pool import build_pool, open_pool
+from hlf.training.recipes import RECIPES, made_by, train_model
+from hlf.training.tags import TAGS, tags_of
+from hlf.training.text_to_image import prompt, spoiled_pool
+from hlf.training.tokenizer import BAD, GOOD, open_tokenizer, write_tokenizer
+from hlf.training.views import ObjectViews
+
+pytestmark = pytest.mark.xdist_group("recipes")  # one worker, one zoo
+ROOT = Path(__file__).resolve().parent.parent
+# what makes each recipe short; the rest is the real configuration
+SHORT = {
+    "vgg": {"batch_size": 4},
+    "reader": {"batch_size": 8},
+    "bsrgan": {"batch_size": 2, "pixel_steps": 1, "crop": 32},
+    "swinir": {"batch_size": 2, "pixel_steps": 1, "crop": 32},
+    "pe-core": {"batch_size": 8},
+    "dinov2": {"batch_size": 4},
+    "vae": {"batch_size": 2, "crop": 32},
+    "base": {"batch_size": 4, "spoiled": 6},
+    "ram": {"batch_size": 4},
+    "dape": {"batch_size": 2},
+    "seesr": {"batch_size": 2},
+}
+
+
+@pytest.fixture(scope="module")
+def pool_folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("pool")
+    build_pool(folder, 40, 128, 42, 1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def zoo(tmp_path_factory, pool_folder) -> Path:
+    """A zoo whose every model was trained for two steps, in the order of the recipes."""
+    folder = tmp_path_factory.mktemp("zoo")
+    settings = yaml.safe_load((ROOT / "config.yaml").read_text())["zoo"]["training"]
+    for name in RECIPES:
+        short = {**settings[name], **SHORT[name], "steps": 2}
+        train_model(name, short, pool_folder, folder, folder / "work" / name, 42)
+    return folder
+
+
+def test_every_recipe_is_configured_and_writes_what_it_says(zoo) -> None:
+    settings = yaml.safe_load((ROOT / "config.yaml").read_text())["zoo"]["training"]
+    assert set(RECIPES) == set(SHORT) == set(settings) - {"scenes", "size"}
+    for name in RECIPES:
+        assert [f for f in made_by(name) if not (zoo / f).is_file()] == []
+    names = list(RECIPES)
+    assert all(names.index(need) < names.index(name) for name in names for need in RECIPES[name].needs)
+
+
+@pytest.mark.parametrize("name", ["bsrgan", "swinir", "seesr"])
+def test_trained_sr_models_load_and_enlarge(zoo, name) -> None:
+    torch.set_num_threads(1)
+    options = {"steps": 2} if name == "seesr" else {}
+    model = load_upscaler(name, "mini", zoo, "cpu", "fp32", options)
+    lr = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    first, again, other = (model.upscale(lr, [seed]) for seed in (1, 1, 2))
+    assert first.shape == (1, 3, 128, 128)
+    assert torch.equal(first, again)
+    assert torch.equal(first, other) == (name != "seesr")
+
+
+@pytest.mark.parametrize("name", ["pe-core", "dinov2"])
+def test_trained_backbones_load_and_embed(zoo, name) -> None:
+    embeddings = load_backbone(name, "mini", zoo)(torch.rand(2, 3, 128, 128))
+    assert embeddings.shape[0] == 2 and torch.isfinite(embeddings).all()
+
+
+def test_tokenizer_reads_captions_word_by_word_and_unknown_words_in_parts(tmp_path) -> None:
+    write_tokenizer(tmp_path)
+    tokenizer = open_tokenizer(tmp_path)
+    words = ["a", "red", "black", "sun", "with", "rays"]
+    ids = tokenizer(" ".join(words)).input_ids
+    assert [tokenizer.decode([i]) for i in ids[1:-1]] == words
+    assert tokenizer.decode(tokenizer("xyzzy").input_ids[1:-1]) == "xyzzy"
+
+
+def test_tags_of_a_scene_are_what_its_content_list_says(pool_folder) -> None:
+    pool = open_pool(pool_folder)
+    found = tags_of(pool)
+    rows = pool.content[pool.content["index"] == 7]
+    assert set(rows["label"].str.lower()) | {pool.captions[7].split()[-1]} == set(found[7]) - {"sign"}
+    assert ("sign" in found[7]) == (rows["kind"] == "sign").any()
+    assert len(set(TAGS)) == len(TAGS)
+
+
+def test_views_show_their_object_and_follow_their_generator(pool_folder) -> None:
+    views = ObjectViews(open_pool(pool_folder))
+    for number, row in enumerate(views.rows[:12]):
+        first, again = (views.cut(number, np.random.default_rng(3), 64) for _ in range(2))
+        assert torch.equal(first, again) and first.shape == (3, 64, 64)
+        assert row.kind == "code" or row.label.lower() in views.captions[number]
+
+
+def test_spoiled_scenes_say_what_was_done_to_them(pool_folder) -> None:
+    pool = open_pool(pool_folder)
+    spoiled, words = spoiled_pool(pool, 6, 1)
+    assert set(words) == set(BAD.values())
+    detail = [np.abs(np.diff(p.images[:6].astype(int), axis=2)).mean((1, 2, 3)) for p in (pool, spoiled)]
+    for clean, changed, word in zip(*detail, words, strict=True):
+        assert (changed < clean) == (word == BAD["blur"])
+
+
+def test_training_prompts_come_in_all_kinds() -> None:
+    rng = np.random.default_rng(0)
+    prompts = {prompt("a red star on a gradient", ["star", "gradient"], GOOD, rng) for _ in range(200)}
+    assert {"", "a red star on a gradient", f"a red star on a gradient, {GOOD}", f"gradient, star, {GOOD}"} <= prompts
