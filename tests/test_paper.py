@@ -419,6 +419,22 @@ def test_worst_pairs_come_by_score(run: dict[str, pd.DataFrame]) -> None:
     assert (worst["prediction"] == some.loc[worst["pair_id"]].to_numpy()).all()
 
 
+def test_tags_stand_beside_the_worst_pairs_of_models_that_read_them(run: dict[str, pd.DataFrame]) -> None:
+    model = run["scores"]["model"].iloc[0]
+    keys = run["scores"][["model", "image_id", "level"]].drop_duplicates()
+    sr = keys.assign(tags=[f"tag of {row.image_id}" if row.model == model else "" for row in keys.itertuples()])
+    told = pairs.worst_tagged_pairs(run["scores"], run["pairs"], run["metric_scores"], sr, "dinov2", 4)
+    assert len(told) == 4 and set(told["model"]) == {model}
+    assert (told["tags"] == "tag of " + told["image_id"]).all()
+    of_model = run["scores"][run["scores"]["model"] == model]
+    worst = pairs.worst_pairs(of_model, run["pairs"], run["metric_scores"], "dinov2", 4)
+    assert told["pair_id"].tolist() == worst["pair_id"].tolist()
+    silent = pairs.worst_tagged_pairs(
+        run["scores"], run["pairs"], run["metric_scores"], sr.assign(tags=""), "dinov2", 4
+    )
+    assert silent.empty
+
+
 def test_disagreement_finds_the_planted_pair(run: dict[str, pd.DataFrame]) -> None:
     test = run["split"].loc[run["split"]["part"] == "test", "pair_id"].tolist()
     iqa, hlf = run["iqa"].copy(), run["metric_scores"].copy()
@@ -436,12 +452,14 @@ def write(path: Path, run: dict[str, pd.DataFrame], root: Path, facts: Facts) ->
     worst = pairs.worst_pairs(run["scores"], run["pairs"], run["metric_scores"], "dinov2", 3)
     differ = pairs.disagreements(run["metric_scores"], run["iqa"], run["scores"], run["pairs"], "dinov2", 2)
     style.save_figure(figures.figure4(run["scores"], facts), root / "f.pdf", root / "f.png", 40)
+    tagged = worst.head(1).assign(tags="cat, <b>dog</b>")
     content = report.Report(
         counts={"GT images": 20, "votes": 1234},
         config={"run": "r", "sr": {"models": list(MODELS), "tile": 0}, "note": "<script>alert(1)</script>"},
         tables=[report.TableSection("table2", "Table 2: IQA metrics", two(run, 10))],
         figures=[report.FigureSection("figure4", "Figure 4", root / "f.png", "Scores.")],
-        strata=run["strata"], worst=worst, disagreements=differ, versions=report.package_versions(["numpy", "no-such"]),
+        strata=run["strata"], worst=worst, tagged=tagged, disagreements=differ,
+        versions=report.package_versions(["numpy", "no-such"]),
     )  # fmt: skip
     report.write_report(path, facts, content, root)
     return path.read_text(encoding="utf8")
@@ -462,9 +480,10 @@ def test_report_is_whole_offline_and_stamped(
     assert "&lt;script&gt;alert(1)" in text and "<script>alert" not in text
     assert "1,234" in text and "sr.models" in text and "not installed" in text and "01" * 32 in text
     assert not re.search(r">\s*nan|nan\s*<|\bnan\b", re.sub(r"base64,[^\"]+", "", text).split("<script>")[0])
-    # 1 figure, and two pictures of each of the 3 + 2 pairs, all with a text for those who do not see them
+    assert "tags: cat, &lt;b&gt;dog" in text
+    # 1 figure, and two pictures of each of the 3 + 1 + 2 pairs, all with a text for those who do not see them
     images = re.findall(r"<img [^>]*>", text)
-    assert len(images) == 11 and all(re.search(r'alt="[^"]+"', i) and "data:image/png;base64," in i for i in images)
+    assert len(images) == 13 and all(re.search(r'alt="[^"]+"', i) and "data:image/png;base64," in i for i in images)
     assert '<html lang="en">' in text
     for anchor in re.findall(r'href="#([^"]+)"', text):
         assert f'id="{anchor}"' in text, anchor

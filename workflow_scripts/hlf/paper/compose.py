@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from hlf.files import read_table
 from hlf.paper.gather import counts
-from hlf.paper.pairs import disagreements, worst_pairs
+from hlf.paper.pairs import disagreements, worst_pairs, worst_tagged_pairs
 from hlf.paper.report import FigureSection, Report, TableSection, package_versions
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def compose(
         figures=[FigureSection(n, title, pictures[n], text) for n, (title, text) in FIGURES.items()],
         strata=tables["strata"],
         worst=worst_pairs(scores, pairs, metric, backbone, many),
+        tagged=worst_tagged_pairs(scores, pairs, metric, tables["sr"], backbone, many),
         disagreements=disagreements(metric, tables["iqa"], scores, pairs, backbone, many),
         versions=package_versions(),
     )

@@ -40,6 +40,32 @@ def worst_pairs(
     return table.reset_index(drop=True)
 
 
+def worst_tagged_pairs(
+    scores: "pd.DataFrame",
+    pairs: "pd.DataFrame",
+    metric_scores: "pd.DataFrame",
+    sr: "pd.DataFrame",
+    backbone: str,
+    n: int,
+) -> "pd.DataFrame":
+    """As `worst_pairs` for pairs whose SR model was told tags, with a column tags.
+
+    Wrong tags are what the paper blames for SeeSR's failures (paper 3.2), so they belong beside its worst pictures.
+
+    Args:
+        scores: see `worst_pairs`, as are the next two.
+        pairs: see there.
+        metric_scores: see there.
+        sr: table `sr`, for the tags; rows without tags do not count.
+        backbone: configuration name of the backbone.
+        n: rows at most.
+    """
+    told = sr.loc[sr["tags"].fillna("") != "", ["model", "image_id", "level", "tags"]]
+    named = scores.merge(told, on=["model", "image_id", "level"])
+    worst = worst_pairs(named, pairs, metric_scores, backbone, n)
+    return worst.merge(named[["pair_id", "tags"]], on="pair_id")
+
+
 def disagreements(
     metric_scores: "pd.DataFrame",
     iqa: "pd.DataFrame",

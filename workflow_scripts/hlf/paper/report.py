@@ -74,6 +74,7 @@ class Report:
         figures: figures.
         strata: table `strata`, or None.
         worst: rows of `pairs.worst_pairs`, or None.
+        tagged: rows of `pairs.worst_tagged_pairs`, or None.
         disagreements: rows of `pairs.disagreements`, or None.
         metric: name of the IQA metric in `disagreements`.
         versions: package -> version; see `package_versions`.
@@ -85,6 +86,7 @@ class Report:
     figures: Sequence[FigureSection] = ()
     strata: "pd.DataFrame | None" = None
     worst: "pd.DataFrame | None" = None
+    tagged: "pd.DataFrame | None" = None
     disagreements: "pd.DataFrame | None" = None
     metric: str = "VIF"
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -120,6 +122,7 @@ def write_report(path: str | Path, facts: Facts, report: Report, root: str | Pat
         figures=[(section, *pictures.figure(section.png)) for section in report.figures],
         strata=None if report.strata is None else _strata(report.strata),
         worst=_cards(report.worst, pictures, "worst"),
+        tagged=_cards(report.tagged, pictures, "tagged"),
         disagreements=_cards(report.disagreements, pictures, "disagreement"),
         who="people" if facts.votes == HUMAN else f"{facts.votes} observers",
         model_name=style.model_name,
