@@ -6,24 +6,50 @@ import os
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"
 
+import pickle
+import shutil
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
-from workflow_helpers import copy_project, snakemake
+from workflow_helpers import copy_project, result_bytes, snakemake
 
 settings.register_profile("hlf", deadline=None, derandomize=True)
 settings.load_profile("hlf")
 
 
 @pytest.fixture(scope="session")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project in which `snakemake --cores 2 all` has run."""
-    project = copy_project(tmp_path_factory.mktemp("chain") / "project")
-    text = snakemake(project, "--cores", "2", "all")
-    assert text.endswith("exit code 0"), text[-6000:]
-    return project
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with a project in which `snakemake --cores 2 all` has run, and the bytes of its results as they then were.
+
+    Both workers of a parallel run share it: whoever comes first runs the chain while the other waits.
+    """
+    root = tmp_path_factory.getbasetemp()
+    folder = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / "chain"
+    folder.mkdir(exist_ok=True)
+    with FileLock(folder / "lock"):
+        if not (folder / "bytes.pickle").is_file():
+            shutil.rmtree(folder / "project", ignore_errors=True)  # of a worker that failed
+            project = copy_project(folder / "project")
+            text = snakemake(project, "--cores", "2", "all")
+            assert text.endswith("exit code 0"), text[-6000:]
+            (folder / "bytes.pickle").write_bytes(pickle.dumps(result_bytes(project)))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def done(chain: Path) -> Path:
+    """The finished project; its tests change it, so they stay in one group, hence on one worker."""
+    return chain / "project"
+
+
+@pytest.fixture(scope="session")
+def done_bytes(chain: Path) -> dict[str, bytes]:
+    """Results of the finished project, by name."""
+    found: dict[str, bytes] = pickle.loads((chain / "bytes.pickle").read_bytes())
+    return found
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

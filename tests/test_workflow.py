@@ -1,10 +1,13 @@
 """The chain on the tiny configuration: complete, rerun when and only when needed, refused with one sentence."""
 
+import json
 import os
+import platform
 import re
 import shutil
 from pathlib import Path
 
+import psutil
 import pytest
 
 from workflow_helpers import TINY, planned, result_bytes, scripts_of_rules, snakemake
@@ -185,3 +188,18 @@ def test_own_photographs_stop_before_the_study_with_a_sentence(done: Path, tmp_p
     assert (root / "sampling/pairs.csv").is_file()
     assert "broken.jpg" in (root / "images/rejected.csv").read_text()
     assert not (root / "study/scores.csv").exists()
+
+
+def test_a_running_workflow_keeps_its_lock(done: Path) -> None:
+    locks = done / ".snakemake/locks"
+    locks.mkdir(exist_ok=True)
+    holder = done / ".snakemake/hlf_holder.json"
+    me = psutil.Process()
+    (locks / "0.input.lock").write_text("results/tiny/report.html\n")
+    (locks / "0.output.lock").write_text(str(done / "results/tiny/report.html") + "\nresults/tiny/tables/table2.csv\n")
+    facts = {"host": platform.node(), "pid": me.pid, "started": me.create_time()}
+    holder.write_text(json.dumps(facts))
+    (done / "results/tiny/tables/table2.csv").unlink()
+    assert "lock" in snakemake(done, "--cores", "1", "table2").lower()
+    holder.write_text(json.dumps({**facts, "pid": 2**22 - 3}))
+    assert snakemake(done, "--cores", "1", "table2").endswith("exit code 0")

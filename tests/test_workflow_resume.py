@@ -11,7 +11,7 @@ import pytest
 
 from workflow_helpers import TINY, command, copy_project, result_bytes, snakemake
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("resume")]
 
 # what must exist before each kill: early, in the middle of a stage, and between stages
 MOMENTS = (
@@ -41,7 +41,9 @@ def finished(project: Path) -> dict[Path, int]:
     return {p: p.stat().st_mtime_ns for p in images}
 
 
-def test_killed_five_times_and_sharded_otherwise_gives_the_same_bytes(done: Path, tmp_path: Path) -> None:
+def test_killed_five_times_and_sharded_otherwise_gives_the_same_bytes(
+    done_bytes: dict[str, bytes], tmp_path: Path
+) -> None:
     project = copy_project(tmp_path / "project")
     (project / "shards.yaml").write_text(SHARDS)
     configs = (TINY, "shards.yaml")
@@ -63,26 +65,8 @@ def test_killed_five_times_and_sharded_otherwise_gives_the_same_bytes(done: Path
     assert text.endswith("exit code 0"), text[-4000:]
     redone = [str(p) for p, t in kept.items() if p.stat().st_mtime_ns != t]
     assert redone == []
-    expected, got = result_bytes(done), result_bytes(project)
+    expected, got = done_bytes, result_bytes(project)
     assert set(got) == set(expected)
     assert [name for name in expected if got[name] != expected[name]] == []
     leftovers = [p for p in (project / "results/tiny").rglob(".*.tmp*") if ".work" not in p.parts]
     print(f"{len(kept)} images kept over five kills, {len(leftovers)} temporary files left by kill -9")
-
-
-def test_a_running_workflow_keeps_its_lock(done: Path) -> None:
-    locks = done / ".snakemake/locks"
-    locks.mkdir(exist_ok=True)
-    holder = done / ".snakemake/hlf_holder.json"
-    me = psutil.Process()
-    (locks / "0.input.lock").write_text("results/tiny/report.html\n")
-    (locks / "0.output.lock").write_text(str(done / "results/tiny/report.html") + "\nresults/tiny/tables/table2.csv\n")
-    import json
-    import platform
-
-    facts = {"host": platform.node(), "pid": me.pid, "started": me.create_time()}
-    holder.write_text(json.dumps(facts))
-    (done / "results/tiny/tables/table2.csv").unlink()
-    assert "lock" in snakemake(done, "--cores", "1", "table2").lower()
-    holder.write_text(json.dumps({**facts, "pid": 2**22 - 3}))
-    assert snakemake(done, "--cores", "1", "table2").endswith("exit code 0")
