@@ -1,0 +1,1 @@
+"""Stage tuning: SeeSR fine-tuned with the HLF loss (paper 5)."""
