@@ -1,7 +1,8 @@
-"""The only place that imports basicsr: its networks, whatever the installed torchvision.
+"""The only place that imports basicsr: its networks and degradations, whatever the installed torchvision and torch.
 
 basicsr 1.4.2 imports `torchvision.transforms.functional_tensor`, which torchvision 0.17 removed. It needs one function
-of it, `rgb_to_grayscale`, so a module of that name holding that function is registered before the first import.
+of it, `rgb_to_grayscale`, so a module of that name holding that function is registered before the first import. Its
+`filter2D` asks for contiguous images, which recent torch no longer gives it everywhere.
 """
 
 import importlib
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from hlf.errors import HlfError
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 INSTALL = "pip install --no-deps --no-build-isolation basicsr==1.4.2"
 _REMOVED = "torchvision.transforms.functional_tensor"
@@ -30,13 +31,24 @@ def _register_removed_module() -> None:
         sys.modules[_REMOVED] = alias
 
 
-def _build(module: str, name: str, cfg: dict[str, Any]) -> "nn.Module":
-    """Instance of class `name` of basicsr's `module`, with constructor arguments `cfg`."""
+def _imported(module: str, name: str) -> Any:
+    """Class or function `name` of basicsr's `module`."""
+    import numpy as np
+
+    errors = np.geterr()
     try:
         _register_removed_module()
-        network = getattr(importlib.import_module(module), name)
+        return getattr(importlib.import_module(module), name)
     except Exception as error:  # its import runs dozens of modules, each able to fail in its own way
         raise HlfError(f"{name} needs the package basicsr, whose import failed ({error}); run: {INSTALL}") from error
+    finally:
+        # basicsr.data.degradations silences numpy's warnings for the whole process
+        np.seterr(**errors)
+
+
+def _build(module: str, name: str, cfg: dict[str, Any]) -> "nn.Module":
+    """Instance of class `name` of basicsr's `module`, with constructor arguments `cfg`."""
+    network = _imported(module, name)
     # SwinIR swallows unknown arguments, which would turn a misspelt width into the default
     unknown = [key for key in cfg if key not in inspect.signature(network).parameters]
     if unknown:
@@ -85,3 +97,40 @@ def unet_discriminator(**cfg: Any) -> "nn.Module":
         HlfError: basicsr is not installed, or an argument is unknown.
     """
     return _build("basicsr.archs.discriminator_arch", "UNetDiscriminatorSN", cfg)
+
+
+def degradation(name: str) -> Any:
+    """Function `name` of basicsr's `data.degradations`, such as `random_mixed_kernels`; draws from global generators.
+
+    Raises:
+        HlfError: basicsr is not installed.
+    """
+    return _imported("basicsr.data.degradations", name)
+
+
+def diff_jpeg() -> "nn.Module":
+    """JPEG of a batch (N, 3, H, W) in [0, 1] with a quality per image (N,), rounding as a file does; not clamped.
+
+    Raises:
+        HlfError: basicsr is not installed.
+    """
+    return _build("basicsr.utils.diffjpeg", "DiffJPEG", {"differentiable": False})
+
+
+def usm_sharp() -> "nn.Module":
+    """Unsharp mask with basicsr's defaults for a contiguous batch (N, 3, H, W) in [0, 1].
+
+    Raises:
+        HlfError: basicsr is not installed.
+    """
+    return _build("basicsr.utils.img_process_util", "USMSharp", {})
+
+
+def filter2d(images: "Tensor", kernels: "Tensor") -> "Tensor":
+    """Images (N, 3, H, W) blurred each with its kernel (N, k, k), k odd, mirrored at the border.
+
+    Raises:
+        HlfError: basicsr is not installed.
+    """
+    blurred: Tensor = _imported("basicsr.utils.img_process_util", "filter2D")(images.contiguous(), kernels.contiguous())
+    return blurred

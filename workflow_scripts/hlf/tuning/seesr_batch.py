@@ -1,21 +1,16 @@
-"""SeeSR's own training step as functions of tensors: what goes in, what is predicted, which prompts are dropped.
+"""What goes into a training step of SeeSR: condition, dropped prompts, noise and timesteps.
 
 Source: training script and data set of cswry/SeeSR. The target is the noise, at timesteps drawn uniformly; tags come
 from the clean picture, the image context from the degraded one, so that the model learns to trust tags.
 Only the ControlNet and the UNet's image attention are trained (`hlf.nets.seesr.trainable`).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-
-if TYPE_CHECKING:
-    from hlf.nets.seesr import SeeSRControlNet, SeeSRUNet
 
 NULL_TEXT = 0.5  # official share of prompts that become empty; image context and condition are never dropped
 
@@ -49,29 +44,6 @@ def enlarged(lr: Tensor, scale: int = 4) -> Tensor:
 def drop_prompts(prompts: list[str], share: float, rng: np.random.Generator) -> list[str]:
     """The prompts, each empty with probability `share`."""
     return ["" if gone else text for text, gone in zip(prompts, rng.random(len(prompts)) < share, strict=True)]
-
-
-def predict_noise(
-    unet: "SeeSRUNet",
-    controlnet: "SeeSRControlNet",
-    encode: Callable[[list[str]], Tensor],
-    batch: Batch,
-    noisy: Tensor,
-    times: Tensor,
-) -> Tensor:
-    """Noise (B, C, h, w) predicted in noisy latents.
-
-    Args:
-        unet: denoiser.
-        controlnet: its ControlNet.
-        encode: text encoder, prompts to (B, 77, D).
-        batch: see `Batch`.
-        noisy: noisy latents of the batch.
-        times: timesteps (B,).
-    """
-    inputs = (noisy, times, encode(batch.prompts), batch.context)
-    predicted: Tensor = unet(*inputs, controlnet(*inputs, batch.condition))
-    return predicted
 
 
 def draw_noise(latents: Tensor, steps: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
