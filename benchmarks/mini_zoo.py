@@ -29,7 +29,8 @@ from hlf.study.content import load_reader  # noqa: E402
 from hlf.threads import one_thread  # noqa: E402
 
 ZOO = ROOT / "resources/zoo/mini"
-SEED, SIZE, SCENES, PROBE = 42, 128, 64, 1200
+SEED, SIZE, SCENES, PROBE = 42, 128, 64, 3000
+CHAIN_OBJECTS = (0.35, 0.75)  # images.objects of the chain
 MODELS, BACKBONES, LEVELS = ("bsrgan", "swinir"), ("pe-core", "dinov2"), (0.3, 0.7, 1.0)
 
 
@@ -73,7 +74,8 @@ def measure_sr(scenes: list[Scene], reader: Any) -> tuple[pd.DataFrame, np.ndarr
 
 def probe_set(count: int) -> tuple[torch.Tensor, dict[str, np.ndarray]]:
     """Held-out scenes, and what a probe has to tell of each: place, and colour and class of its largest object."""
-    scenes = [scene_for(SEED, "probe", index, SIZE) for index in range(count)]
+    scenes = [scene_for(SEED, "probe", index, SIZE, CHAIN_OBJECTS) for index in range(count)]
+    scenes = [s for s in scenes if s.objects]  # a few large objects find no place
     largest = [max(s.objects, key=lambda o: (o.box[2] - o.box[0]) * (o.box[3] - o.box[1])) for s in scenes]
     told = {
         "place": [s.place for s in scenes],
