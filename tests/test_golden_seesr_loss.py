@@ -7,7 +7,7 @@ import torch
 
 from hlf.nets import seesr as nets
 from hlf.sr.diffusion.base_model import DDPMScheduler
-from hlf.tuning.seesr_loss import decoded_image, image_weight, noise_loss, noise_prediction, predicted_x0
+from hlf.tuning.seesr_loss import decoded_image, image_weight, noise_loss, predicted_x0
 from seesr_helpers import CASES, CONFIG, close, controlnet, image, read, unet, vae
 
 CASE = CASES["train_step"]
@@ -20,9 +20,8 @@ def step():
     io, one, two, decoder = read("train_step"), copy.deepcopy(unet()), copy.deepcopy(controlnet()), vae()
     parameters = nets.trainable(one, two)
     abar = DDPMScheduler(**CONFIG["scheduler"]).alphas_cumprod
-    predicted = noise_prediction(
-        one, two, io["noisy"], io["timesteps"], io["text"], io["ram"], image(io["cond_uint8"])
-    )  # fmt: skip
+    inputs = (io["noisy"], io["timesteps"], io["text"], io["ram"])
+    predicted = one(*inputs, two(*inputs, image(io["cond_uint8"])))
     x0 = predicted_x0(io["noisy"], predicted, io["timesteps"], abar)
     return io, one, two, parameters, abar, predicted, x0, decoded_image(decoder, x0)
 

@@ -4,14 +4,10 @@ import json
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 
 from hlf.config import SCHEMA
 from hlf.errors import HlfError
-from hlf.files import read_json, write_json
 from hlf.images import from_tensor, to_tensor
-from hlf.nets import seesr as nets
-from hlf.nets.ram_files import read_tags
 from hlf.sr.diffusion import sampling, vae_tiling
 from hlf.sr.diffusion.tiles import predict_tiled
 from hlf.sr.options import Option, resolve
@@ -19,7 +15,6 @@ from hlf.sr.registry import load_upscaler
 from hlf.sr.run import upscale_images
 from hlf.sr.seesr import OPTIONS
 from hlf.sr.tiling import upscale_tiled
-from hlf.zoo.registry import find_all_weights, with_needs
 from seesr_helpers import tiny_seesr_zoo
 from sr_helpers import lr_table, picture
 
@@ -28,12 +23,6 @@ from sr_helpers import lr_table, picture
 def zoo(tmp_path_factory):
     torch.set_num_threads(1)
     return tiny_seesr_zoo(tmp_path_factory.mktemp("zoo"))
-
-
-@pytest.fixture
-def own_zoo(tmp_path):
-    """A zoo that a test may spoil."""
-    return tiny_seesr_zoo(tmp_path / "zoo")
 
 
 def load(zoo, precision="fp32", **options):
@@ -87,103 +76,6 @@ def test_options_from_a_command_line_are_read_as_their_type():
     assert (values["steps"], values["guidance_scale"], values["truncate"]) == (20, 7.0, True)
     assert (values["process_size"], values["user_prompt"], values["official_seed"]) == (64, "a dog", None)
     assert resolve("toy", {"a": Option(None, kind=int)}, {"a": None}) == {"a": None}
-
-
-# --- weights ---
-
-
-def test_every_needed_entry_is_named_before_anything_is_read(own_zoo):
-    assert with_needs("mini", "seesr") == ["seesr", "sd-base", "ram", "dape"]
-    for name in with_needs("mini", "seesr"):
-        for path in find_all_weights("mini", own_zoo, "seesr")[name]:
-            away = path.rename(path.with_name("away"))
-            with pytest.raises(HlfError, match=f"lacks the weights of '{name}': {path} does not exist"):
-                load(own_zoo)
-            away.rename(path)
-
-
-def test_older_file_names_and_pickles_load_the_same(own_zoo, zoo):
-    for path in own_zoo.rglob("*.safetensors"):
-        new = "pytorch_model.bin" if path.parent.name == "text_encoder" else "diffusion_pytorch_model.bin"
-        if path.parent.name in ("unet", "controlnet", "vae", "text_encoder"):
-            torch.save(load_file(path), path.with_name(new))
-            path.unlink()
-    assert not list(own_zoo.glob("seesr/*/*.safetensors"))
-    lr = lr_batch(1)
-    assert torch.equal(load(own_zoo).upscale(lr, [5]), load(zoo).upscale(lr, [5]))
-
-
-def test_old_attention_names_of_the_vae_are_understood(own_zoo, zoo):
-    path = own_zoo / "sd-base/vae/diffusion_pytorch_model.safetensors"
-    old = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
-    state = load_file(path)
-    for new, word in old.items():
-        state = {key.replace(f".{new}.", f".{word}."): value for key, value in state.items()}
-    assert any(".proj_attn." in key for key in state)
-    save_file(state, path)
-    lr = lr_batch(1)
-    assert torch.equal(load(own_zoo).upscale(lr, [5]), load(zoo).upscale(lr, [5]))
-
-
-@pytest.mark.parametrize(
-    "file",
-    ["seesr/unet", "seesr/controlnet", "sd-base/vae", "sd-base/text_encoder", "ram", "dape"],
-)
-@pytest.mark.parametrize("how", ["truncated", "missing", "unexpected", "shape"])
-def test_spoilt_weights_are_one_sentence_with_file_and_key(own_zoo, file, how):
-    (path,) = (own_zoo / file).glob("*.safetensors")
-    state = load_file(path)
-    key = next(name for name in sorted(state) if state[name].ndim > 1)
-    if how == "truncated":
-        path.write_bytes(path.read_bytes()[:-100])
-    else:
-        changed = {
-            "missing": {k: v for k, v in state.items() if k != key},
-            "unexpected": {**state, "stranger.weight": torch.zeros(3)},
-            "shape": {**state, key: torch.zeros(7, 3)},
-        }
-        save_file(changed[how], path)
-    with pytest.raises(HlfError) as caught:
-        load(own_zoo)
-    sentence = str(caught.value)
-    print(sentence)
-    assert "\n" not in sentence and (str(path) in sentence or str(path.parent.parent) in sentence)
-    if how != "truncated":
-        assert ("stranger.weight" if how == "unexpected" else key.split(".", 1)[-1]) in sentence
-
-
-def test_networks_of_another_size_are_refused(own_zoo):
-    config = own_zoo / "seesr/controlnet/config.json"
-    smaller = {**read_json(config), "conditioning_embedding_out_channels": [4, 8]}
-    write_json(config, smaller)
-    with pytest.raises(HlfError, match="controlnet_cond_embedding"):
-        load(own_zoo)
-    save_file(nets.controlnet(smaller).state_dict(), config.with_name("diffusion_pytorch_model.safetensors"))
-    with pytest.raises(HlfError, match=r"reads images 2 times as large as the latent, the VAE in .*makes them 4 times"):
-        load(own_zoo)
-
-
-def test_tag_lists_must_fit_and_be_the_official_ones(own_zoo, tmp_path):
-    thresholds = own_zoo / "ram/ram_tag_list_threshold.txt"
-    thresholds.write_text("0.5\n0.5")
-    with pytest.raises(HlfError, match=r"ram_tag_list.txt has 5 lines and .*threshold.txt 2"):
-        load(own_zoo)
-    thresholds.write_text("0.5\nhalf")
-    with pytest.raises(HlfError, match="cannot be read: could not convert"):
-        read_tags(own_zoo / "ram/ram_tag_list.txt", thresholds)
-    official = tmp_path / "official"
-    for paths in (find_paths(official, name) for name in with_needs("official", "seesr")):
-        for path in paths:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text("cat\ndog")
-    with pytest.raises(HlfError, match=r"ram_tag_list.txt is not the official list"):
-        load_upscaler("seesr", "official", official, "cpu", "fp32", {})
-
-
-def find_paths(folder, name):
-    from hlf.zoo.registry import weight_paths
-
-    return weight_paths("official", folder, name)
 
 
 # --- one image, many images ---
@@ -313,9 +205,9 @@ def test_each_tile_is_computed_once_with_both_branches(zoo, monkeypatch):
 
 
 def test_a_large_image_stays_within_memory(zoo):
-    """512x512 LR, 2048x2048 pixels: no tensor of the networks may be as large as the whole latent would make it."""
+    """512x512 LR: no tensor inside the networks may be larger than a tile makes it (upscale 2 to save time)."""
     tiles = {"latent_tile": 28, "latent_overlap": 4, "vae_encoder_tile": 128, "vae_decoder_tile": 32}
-    model = load(zoo, steps=1, guidance_scale=1.0, **tiles)
+    model = load(zoo, steps=1, guidance_scale=1.0, upscale=2, **tiles)
     networks = model.networks("fp32")
     largest = {}
     hooks = [
@@ -330,7 +222,7 @@ def test_a_large_image_stays_within_memory(zoo):
     sr = model.upscale(lr_batch(1, 512, 512), [1])
     for hook in hooks:
         hook.remove()
-    assert sr.shape == (1, 3, 2048, 2048) and float(sr.std()) > 0.01
+    assert sr.shape == (1, 3, 1024, 1024) and float(sr.std()) > 0.01
     print(largest)
     # feed-forward of 8 times the width, over a tile of 28 x 28
     assert largest["unet"] <= 28 * 28 * 8 * 8

