@@ -17,8 +17,8 @@ from hlf.training.latents import Latents, load_vae
 from hlf.training.loop import Average, cosine_rate, set_rate, train
 from hlf.training.pool import Pool
 from hlf.training.save import save_model
-from hlf.tuning.seesr_batch import Batch, draw_noise, drop_prompts, enlarged
-from hlf.tuning.seesr_loss import noise_loss, noise_prediction
+from hlf.tuning.seesr_batch import Batch, draw_noise, drop_prompts, enlarged, predict_noise
+from hlf.tuning.seesr_loss import noise_loss
 from hlf.zoo.load import check_state, read_state
 from hlf.zoo.registry import find_weights, weights_sha256
 
@@ -94,8 +94,7 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
         noise, times = draw_noise(batch.latents, scheduler.config["num_train_timesteps"], rng)
         noisy = scheduler.add_noise(batch.latents, noise, times)
         text = encode(batch.prompts)
-        predicted = noise_prediction(unet, controlnet, noisy, times, text, batch.context, batch.condition)
-        loss = noise_loss(predicted, noise)
+        loss = noise_loss(predict_noise(unet, controlnet, noisy, times, text, batch), noise)
         set_rate(optimizer, cosine_rate(settings["learning_rate"], i, settings["steps"]))
         optimizer.zero_grad()
         loss.backward()

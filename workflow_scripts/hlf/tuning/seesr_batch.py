@@ -1,4 +1,4 @@
-"""What goes into a training step of SeeSR: condition, dropped prompts, noise and timesteps.
+"""A training step of SeeSR: condition, dropped prompts, noise and timesteps, and the prediction.
 
 Source: training script and data set of cswry/SeeSR. The target is the noise, at timesteps drawn uniformly; tags come
 from the clean picture, the image context from the degraded one, so that the model learns to trust tags.
@@ -6,13 +6,15 @@ Only the ControlNet and the UNet's image attention are trained (`hlf.nets.seesr.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-NULL_TEXT = 0.5  # official share of prompts that become empty; image context and condition are never dropped
+if TYPE_CHECKING:
+    from hlf.nets.seesr import SeeSRControlNet, SeeSRUNet
 
 
 @dataclass(frozen=True)
@@ -50,3 +52,21 @@ def draw_noise(latents: Tensor, steps: int, rng: np.random.Generator) -> tuple[T
     """Standard normal noise like `latents`, and uniform timesteps (B,) in 0..steps-1."""
     noise = torch.from_numpy(rng.standard_normal(tuple(latents.shape), dtype=np.float32)).to(latents.device)
     return noise, torch.from_numpy(rng.integers(0, steps, len(latents))).to(latents.device)
+
+
+def predict_noise(
+    unet: "SeeSRUNet", controlnet: "SeeSRControlNet", noisy: Tensor, times: Tensor, text: Tensor, batch: Batch
+) -> Tensor:
+    """Noise (B, C, h, w) predicted in noisy latents, ControlNet at scale 1; differentiable.
+
+    Args:
+        unet: denoiser.
+        controlnet: its ControlNet.
+        noisy: noisy latents of the batch.
+        times: timesteps (B,).
+        text: embeddings of the batch's prompts, (B, 77, D).
+        batch: gives context and condition.
+    """
+    inputs = (noisy, times, text, batch.context)
+    predicted: Tensor = unet(*inputs, controlnet(*inputs, batch.condition))
+    return predicted
