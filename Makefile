@@ -25,10 +25,13 @@ help:
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	grep -E '^(pip|setuptools|wheel|Cython|numpy)==' requirements.txt > .venv/first.txt
 	$(BIN)/python -m pip install --quiet --upgrade pip -r .venv/first.txt
-	# the list is complete, so nothing is left to resolve; modules are compiled when first imported
+	# the list is complete, so nothing is left to resolve; modules are compiled below, on all cores
 	$(BIN)/python -m pip install --quiet --no-deps --no-compile -r requirements.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -r requirements-basicsr.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	# halves the start of each job, also where Python may not write compiled files; some packages ship files for other
+	# versions of Python, which cannot be compiled and are never imported
+	$(BIN)/python -m compileall -q -j 0 .venv/lib > .venv/not_compiled.txt || true
 	touch $@
 
 demo: .venv/.ready

@@ -33,7 +33,7 @@ def command(*arguments: str, configs: tuple[str, ...] = (TINY,)) -> list[str]:
 
 def snakemake(project: Path, *arguments: str, configs: tuple[str, ...] = (TINY,), limit: float = 600) -> str:
     """Run Snakemake in the project; its output, with the exit code in the last line."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         command(*arguments, configs=configs), cwd=project, env=environment, text=True, timeout=limit,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
