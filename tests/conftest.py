@@ -41,7 +41,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def done(chain: Path) -> Path:
-    """The finished project; its tests change it, so they stay in one group, hence on one worker."""
+    """The finished project; its tests change it, so they stand in one file, hence run on one worker."""
     return chain / "project"
 
 

@@ -16,7 +16,6 @@ from hlf.training.text_to_image import prompt, spoiled_pool
 from hlf.training.tokenizer import BAD, GOOD, open_tokenizer, write_tokenizer
 from hlf.training.views import ObjectViews
 
-pytestmark = pytest.mark.xdist_group("recipes")  # one worker, one zoo
 ROOT = Path(__file__).resolve().parent.parent
 # what makes each recipe short; the rest is the real configuration
 SHORT = {

@@ -12,7 +12,7 @@ import pytest
 
 from workflow_helpers import TINY, planned, result_bytes, scripts_of_rules, snakemake
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.workflow
 
 
 @pytest.fixture

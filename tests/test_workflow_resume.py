@@ -11,7 +11,7 @@ import pytest
 
 from workflow_helpers import TINY, command, copy_project, result_bytes, snakemake
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("resume")]
+pytestmark = pytest.mark.workflow
 
 # what must exist before each kill: early, in the middle of a stage, and between stages
 MOMENTS = (
