@@ -11,9 +11,6 @@ from hlf.iqa.registry import METRICS
 from hlf.iqa.vif64 import vif64
 from vectors import vector_dir
 
-# importing pyiqa takes seconds: one worker does it for all tests that need it
-pytestmark = pytest.mark.xdist_group("pyiqa")
-
 FOLDER = vector_dir("metrics")
 ROWS = read_json(FOLDER / "iqa_values.json")["rows"]
 # stated by the vectors: same call of pyiqa on another build, and another implementation

@@ -12,9 +12,6 @@ from hlf.iqa.measure import measure_pairs
 from hlf.iqa.registry import METRICS, get_metric
 from hlf.iqa.vif64 import vif64
 
-# importing pyiqa takes seconds: one worker does it for all tests that need it
-pytestmark = pytest.mark.xdist_group("pyiqa")
-
 
 def picture(seed, height=48, width=64):
     """A smooth wave with some noise on it."""
