@@ -1,6 +1,10 @@
 """Seeds, files and tables: the ground that every stage stands on."""
 
 import hashlib
+import os
+import socket
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -82,6 +86,33 @@ def test_a_folder_is_replaced_whole_or_kept(tmp_path):
         (tmp / "three.txt").write_text("3")
         raise ValueError("stop")
     assert names_in(tmp_path / "model") == ["two.txt"] and names_in(tmp_path) == ["model"]
+
+
+def killed_while_writing(path):
+    """Write half of a file in a process of its own that kills itself."""
+    code = (
+        "import os, sys; from hlf.files import atomic\n"
+        "with atomic(sys.argv[1]) as tmp:\n    tmp.write_text('half'); os.kill(os.getpid(), 9)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(path)], check=False).returncode == -9
+
+
+def test_the_next_writer_removes_what_a_killed_one_left(tmp_path):
+    killed_while_writing(tmp_path / "image.png")
+    assert [n.endswith(".tmp.png") for n in names_in(tmp_path)] == [True]
+    write_text(tmp_path / "other.txt", "x")
+    assert names_in(tmp_path) == ["other.txt"]
+
+
+def test_temporary_names_of_living_writers_and_of_other_programs_stay(tmp_path):
+    host = socket.gethostname().replace(".", "_").replace("-", "_")
+    kept = [f".a.{host}-{os.getpid()}-0a0a0a0a.tmp.png", ".a.elsewhere-1-0a0a0a0a.tmp.png", ".notes.tmp", ".b.tmp.png"]
+    old = ".a.elsewhere-2-0a0a0a0a.tmp.png"
+    for name in (*kept, old):
+        (tmp_path / name).touch()
+    os.utime(tmp_path / old, (0, 0))
+    write_text(tmp_path / "c.txt", "x")
+    assert names_in(tmp_path) == sorted([*kept, "c.txt"])
 
 
 def no_space(*args, **kwargs):

@@ -1,10 +1,13 @@
 """Writing that leaves nothing half-written, and reading that says which file is wrong."""
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
 import shutil
+import socket
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,16 +19,22 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+DAY = 86400.0  # seconds after which a temporary name of another machine is given up
+
+
 @contextlib.contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
     """Temporary name beside `path`, flushed to disk and renamed to it when the block ends well, removed otherwise.
 
-    Works for a file or a folder. Raises HlfError when the disk is full or the folder cannot be written.
+    Works for a file or a folder; what a killed writer left beside it goes away first. Raises HlfError when the disk is
+    full or the folder cannot be written.
     """
     path = Path(path)
-    tmp = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.tmp{path.suffix}")
+    # host and process tell the next writer whether this one still lives
+    tmp = path.with_name(f".{path.stem}.{_host()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path.parent)
         yield tmp
         if tmp.is_dir() and path.is_dir():
             shutil.rmtree(path)
@@ -36,10 +45,46 @@ def atomic(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         raise HlfError(f"cannot write {path}: {error.strerror or error}; free some space or fix the rights") from error
     finally:
-        if tmp.is_dir():
-            shutil.rmtree(tmp, ignore_errors=True)
+        _remove(tmp)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+def _host() -> str:
+    return socket.gethostname().replace(".", "_").replace("-", "_")
+
+
+@functools.cache  # once a process and folder: listing a large folder for each image would take longer than writing it
+def _remove_leftovers(folder: Path) -> None:
+    """Remove temporary names of writers that are gone: kill -9 leaves no time to tidy up."""
+    for path in folder.glob(".*.tmp*"):
         with contextlib.suppress(OSError):
-            tmp.unlink(missing_ok=True)
+            if _is_left(path):
+                _remove(path)
+
+
+def _is_left(tmp: Path) -> bool:
+    writer = tmp.name.partition(".tmp")[0].rpartition(".")[2].split("-")
+    if len(writer) != 3 or not writer[1].isdigit():
+        return False  # no name of ours
+    if writer[0] != _host():
+        return time.time() - tmp.stat().st_mtime > DAY
+    return not _runs(int(writer[1]))
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)  # signal 0 only asks
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def write_text(path: str | Path, text: str) -> None:
