@@ -12,9 +12,10 @@ from hlf.sr.registry import load_upscaler
 from hlf.training.pool import build_pool, open_pool
 from hlf.training.recipes import RECIPES, made_by, train_model
 from hlf.training.tags import TAGS, tags_of
-from hlf.training.text_to_image import prompt, spoiled_pool
+from hlf.training.text_data import prompt, spoiled_pool
+from hlf.training.text_to_image import min_snr
 from hlf.training.tokenizer import BAD, GOOD, open_tokenizer, write_tokenizer
-from hlf.training.views import ObjectViews
+from hlf.training.views import ObjectViews, ObjectWindows
 
 ROOT = Path(__file__).resolve().parent.parent
 # what makes each recipe short; the rest is the real configuration
@@ -26,7 +27,7 @@ SHORT = {
     "pe-core": {"batch_size": 8},
     "dinov2": {"batch_size": 4},
     "vae": {"batch_size": 2, "crop": 32},
-    "base": {"batch_size": 4, "spoiled": 6},
+    "base": {"batch_size": 4, "window_batch": 4, "window_steps": 1, "spoiled": 6},
     "ram": {"batch_size": 4},
     "dape": {"batch_size": 2},
     "seesr": {"batch_size": 2},
@@ -102,6 +103,28 @@ def test_views_show_their_object_and_follow_their_generator(pool_folder) -> None
         first, again = (views.cut(number, np.random.default_rng(3), 64) for _ in range(2))
         assert torch.equal(first, again) and first.shape == (3, 64, 64)
         assert row.kind == "code" or row.label.lower() in views.captions[number]
+
+
+def test_windows_hold_their_object_and_name_what_they_show(pool_folder) -> None:
+    pool = open_pool(pool_folder)
+    windows = ObjectWindows(pool, 4)
+    for number, row in enumerate(windows.rows):
+        first, again = (windows.draw(number, np.random.default_rng(number), 16) for _ in range(2))
+        assert first == again and first.index == row.index
+        assert min(first.top, first.left) >= 0 and max(first.top, first.left) <= 32 - 16
+        for low, high, start in ((row.top, row.bottom, first.top), (row.left, row.right, first.left)):
+            seen = min(high, 4 * (start + 16)) - max(low, 4 * start)
+            assert seen >= min(high - low, 64) - 0.15 * 64 - 4
+        assert row.label.lower() in first.caption.lower() and row.label.lower() in first.tags
+        assert first.tags[-1] == pool.captions[row.index].split()[-1]
+    scene = pool.captions[int(windows.rows[0].index)]
+    assert windows.draw(0, np.random.default_rng(0), 32).caption == scene
+
+
+def test_min_snr_weakens_nearly_clean_latents_only() -> None:
+    kept = torch.tensor([0.99, 0.9, 5 / 6, 0.5, 0.01])
+    weight = min_snr(kept, torch.arange(5)).flatten()
+    assert torch.allclose(weight, torch.tensor([5 / 99, 5 / 9, 1, 1, 1]))
 
 
 def test_spoiled_scenes_say_what_was_done_to_them(pool_folder) -> None:

@@ -43,7 +43,15 @@ class Latents:
 
     def sample(self, index: np.ndarray, rng: np.random.Generator) -> Tensor:
         """Scaled posterior samples (N, C, h, w) of the scenes `index`."""
-        mean, std = (self.posterior[index, part].astype(np.float32) for part in (0, 1))
+        return self._draw(self.posterior[index], rng)
+
+    def windows(self, places: list[tuple[int, int, int]], side: int, rng: np.random.Generator) -> Tensor:
+        """Scaled posterior samples (N, C, side, side) of parts of scenes, each given as scene, first row and column."""
+        parts = [self.posterior[scene, :, :, y : y + side, x : x + side] for scene, y, x in places]
+        return self._draw(np.stack(parts), rng)
+
+    def _draw(self, posterior: np.ndarray, rng: np.random.Generator) -> Tensor:
+        mean, std = posterior.astype(np.float32).swapaxes(0, 1)
         return torch.from_numpy((mean + std * rng.standard_normal(mean.shape, dtype=np.float32)) * self.scale)
 
 
