@@ -62,7 +62,8 @@ class ObjectWindows:
 
     def __init__(self, pool: Pool, cell: int):
         self.pool, self.cell, self.cells = pool, cell, pool.images.shape[1] // cell
-        self.rows: list[Any] = [row for row in pool.content.itertuples(index=False) if row.index < len(pool.captions)]
+        rows: list[Any] = list(pool.content.itertuples(index=False))
+        self.rows = [row for row in rows if row.index < len(pool.captions)]
         self.scenes: dict[int, list[SceneObject]] = {}
         for row in self.rows:
             self.scenes.setdefault(row.index, []).append(_thing(row))
