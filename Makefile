@@ -1,7 +1,7 @@
 # make demo   environment and the whole chain at mini scale; results in results/mini/
 # make test   all tests
 # make check  format, lint, types
-# make bench  speed of the degradation; what the mini zoo reaches (docs/mini_zoo.md)
+# make bench  speed of the degradation; what the mini zoo reaches and draws (docs/mini_*.md)
 # make docs   copy tables and figures of the mini run into docs/
 # make zoo    train the mini zoo anew (hours)
 # make clean  remove results of mini runs and caches
@@ -51,6 +51,7 @@ check: .venv/.ready
 bench: .venv/.ready
 	$(BIN)/python benchmarks/bench_degradation.py
 	$(BIN)/python benchmarks/mini_zoo.py
+	$(BIN)/python benchmarks/mini_diffusion.py
 
 docs: demo
 	mkdir -p docs/images

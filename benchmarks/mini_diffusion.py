@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "workflow_scripts"), str(ROOT / "benchmarks")]
 
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel  # noqa: E402
-from mini_zoo import SEED, SIZE, right  # noqa: E402
+from mini_zoo import SEED, SIZE, SR, right  # noqa: E402
 
 from hlf.degradation import degrade  # noqa: E402
 from hlf.files import read_json, write_text  # noqa: E402
@@ -58,7 +58,7 @@ def draw(zoo: Path, prompts: list[str]) -> list[np.ndarray]:
 
 def worst(zoo: Path) -> tuple[np.ndarray, list[tuple[str, str]]]:
     """Rows LR, SeeSR, GT of the scenes whose SeeSR picture loses most content, and what they show and were tagged."""
-    model, reader = load_upscaler("seesr", "mini", zoo, "cpu", "fp32", {}), load_reader(zoo)
+    model, reader = load_upscaler("seesr", "mini", zoo, "cpu", "fp32", SR["seesr"]), load_reader(zoo)
     found: list[tuple[float, np.ndarray, str, str]] = []
     for number in range(TRIED):
         scene: Scene = scene_for(SEED, "held-out", number, SIZE, (0.35, 0.75))

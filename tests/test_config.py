@@ -146,8 +146,8 @@ CROSS_MISTAKES = [
     ({"sr.shards": 140, "images.evaluation": 10}, "sr.shards is 140, allowed is at most the 138 images"),
     ({"sampling.shards": 130, "images.evaluation": 10}, "sampling.shards is 130, allowed is at most the 128 images"),
     ({"iqa.shards": 999, "sampling.total": 300}, "iqa.shards 999 exceeds sampling.total 300"),
-    ({"sampling.total": 600}, "sampling.total is 600, but 128 GT images with 6 SR images each"),
-    ({"sampling.model_quota": {"bsrgan": 1, "pasd": 1, "swinir": 1}}, "sampling.model_quota names pasd"),
+    ({"sampling.total": 600}, "sampling.total is 600, but 128 GT images with 9 SR images each"),
+    ({"sampling.model_quota": {"bsrgan": 1, "pasd": 1, "seesr": 1, "swinir": 1}}, "sampling.model_quota names pasd"),
     ({"sampling.model_quota": {"bsrgan": 1}}, "sampling.model_quota is given but leaves out a model"),
     ({"sr.precision": "fp16"}, "sr.precision is fp16 with resources.device cpu"),
 ]

@@ -11,11 +11,13 @@ from hlf.backbones.registry import load_backbone
 from hlf.sr.registry import load_upscaler
 from hlf.training.pool import build_pool, open_pool
 from hlf.training.recipes import RECIPES, made_by, train_model
+from hlf.training.seesr import window
 from hlf.training.tags import TAGS, tags_of
 from hlf.training.text_data import prompt, spoiled_pool
 from hlf.training.text_to_image import min_snr
 from hlf.training.tokenizer import BAD, GOOD, open_tokenizer, write_tokenizer
 from hlf.training.views import ObjectViews, ObjectWindows
+from hlf.tuning.seesr_batch import Batch
 
 ROOT = Path(__file__).resolve().parent.parent
 # what makes each recipe short; the rest is the real configuration
@@ -30,7 +32,7 @@ SHORT = {
     "base": {"batch_size": 4, "window_batch": 4, "window_steps": 1, "spoiled": 6},
     "ram": {"batch_size": 4},
     "dape": {"batch_size": 2},
-    "seesr": {"batch_size": 2},
+    "seesr": {"batch_size": 2, "window_steps": 1},
 }
 
 
@@ -119,6 +121,19 @@ def test_windows_hold_their_object_and_name_what_they_show(pool_folder) -> None:
         assert first.tags[-1] == pool.captions[row.index].split()[-1]
     scene = pool.captions[int(windows.rows[0].index)]
     assert windows.draw(0, np.random.default_rng(0), 32).caption == scene
+
+
+def test_a_window_of_a_batch_is_the_same_part_of_latents_and_condition() -> None:
+    cells = torch.arange(64.0).reshape(1, 1, 8, 8)
+    large = cells.repeat_interleave(4, 2).repeat_interleave(4, 3)
+    batch = Batch(cells, large, torch.zeros(1, 2, 3), ["star"])
+    seen = set()
+    for number in range(20):
+        part = window(batch, 4, np.random.default_rng(number))
+        assert part.latents.shape == (1, 1, 4, 4) and part.context is batch.context and part.prompts == ["star"]
+        assert torch.equal(part.condition[:, :, ::4, ::4], part.latents)
+        seen.add(float(part.latents[0, 0, 0, 0]))
+    assert len(seen) > 5
 
 
 def test_min_snr_weakens_nearly_clean_latents_only() -> None:
