@@ -64,7 +64,7 @@ def test_the_packages_of_the_project_are_all_pinned() -> None:
         assert name in LOCK
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/design.md", "docs/mini_zoo.md"])
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/design.md", "docs/mini_zoo.md", "docs/mini_diffusion.md"])
 def test_links_of_pages_lead_somewhere(page: str) -> None:
     text = (ROOT / page).read_text()
     targets = [t for t in re.findall(r"\]\(([^)#]+)\)", text) if not t.startswith("http")]
@@ -83,7 +83,7 @@ def test_import_is_cheap() -> None:
 def test_cards_stand_beside_every_mini_model() -> None:
     zoo = ROOT / "resources/zoo/mini"
     folders = sorted({p.parent for p in zoo.rglob("*.safetensors")})
-    assert {"bsrgan", "swinir", "pe-core", "dinov2", "reader"} <= {p.name for p in folders}
+    assert {"bsrgan", "swinir", "controlnet", "pe-core", "dinov2", "reader"} <= {p.name for p in folders}
     for folder in folders:
         card = (folder / "README.md").read_text()
         assert "seed" in card and "steps" in card and "minutes" in card
