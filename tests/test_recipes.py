@@ -1,5 +1,7 @@
 """Recipes of the mini zoo, each with a few steps on a few scenes: what one writes, the next one and users can load."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +90,15 @@ def test_tokenizer_reads_captions_word_by_word_and_unknown_words_in_parts(tmp_pa
     ids = tokenizer(" ".join(words)).input_ids
     assert [tokenizer.decode([i]) for i in ids[1:-1]] == words
     assert tokenizer.decode(tokenizer("xyzzy").input_ids[1:-1]) == "xyzzy"
+    assert len(tokenizer("q").input_ids) == 3 and tokenizer.unk_token_id not in tokenizer("q? Ж").input_ids[1:-1]
+
+
+def test_another_process_learns_the_same_tokenizer(tmp_path) -> None:
+    write_tokenizer(tmp_path / "here")
+    code = "import pathlib, sys; from hlf.training import tokenizer as t; t.write_tokenizer(pathlib.Path(sys.argv[1]))"
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "there")], check=True)
+    for name in ("vocab.json", "merges.txt"):
+        assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes()
 
 
 def test_tags_of_a_scene_are_what_its_content_list_says(pool_folder) -> None:
