@@ -183,7 +183,7 @@ class PasdLightUNet(_Decoder):
 class PasdControlNet(ControlNetModel):
     """Copy of the denoiser's encoder behind PASD's own image embedding."""
 
-    controlnet_cond_embedding: ConditionEmbedding
+    controlnet_cond_embedding: ConditionEmbedding  # type: ignore[assignment]
 
     def __init__(self, use_rrdb: bool = False, return_rgbs: bool = True, **config: Any) -> None:
         super().__init__(**config)

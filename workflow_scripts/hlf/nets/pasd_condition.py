@@ -15,8 +15,11 @@ class DenseBlock(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        for i in range(5):
-            setattr(self, f"conv{i + 1}", nn.Conv2d((i + 1) * width, width, 3, padding=1))
+        self.conv1 = nn.Conv2d(width, width, 3, padding=1)
+        self.conv2 = nn.Conv2d(2 * width, width, 3, padding=1)
+        self.conv3 = nn.Conv2d(3 * width, width, 3, padding=1)
+        self.conv4 = nn.Conv2d(4 * width, width, 3, padding=1)
+        self.conv5 = nn.Conv2d(5 * width, width, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Features (N, width, h, w)."""
@@ -32,7 +35,7 @@ class ResidualDense(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.rdb1, self.rdb2, self.rdb3 = (DenseBlock(width) for _ in range(3))
+        self.rdb1, self.rdb2, self.rdb3 = DenseBlock(width), DenseBlock(width), DenseBlock(width)
 
     def forward(self, x: Tensor) -> Tensor:
         """Features (N, width, h, w)."""

@@ -122,7 +122,9 @@ def _open(item: Item, upscaler: Upscaler, settings: Settings) -> "tuple[Item, Te
             for precision in dict.fromkeys((upscaler.precision, "fp32")):
                 if kept(item.sr, record_path(item.sr), _facts(item, digest, precision, upscaler, settings)):
                     return _kept(item, data, precision, upscaler)
-        return item, to_tensor(decode_image(data, str(item.lr), upscaler.descriptor.min_side)), digest
+        image = to_tensor(decode_image(data, str(item.lr), upscaler.descriptor.min_side))
+        upscaler.introduce(image, item.image_id, item.level)
+        return item, image, digest
     except HlfError as error:
         return Failed(item, str(error))
 
@@ -135,7 +137,9 @@ def _kept(item: Item, data: bytes, precision: str, upscaler: Upscaler) -> Made:
         width, height = picture.size
     prompt = tags = ""
     if upscaler.descriptor.needs_prompt:
-        prompt, tags = upscaler.texts(to_tensor(decode_image(data, str(item.lr)))[None])[0]
+        image = to_tensor(decode_image(data, str(item.lr)))
+        upscaler.introduce(image, item.image_id, item.level)
+        prompt, tags = upscaler.texts(image[None])[0]
     return Made(item, width, height, sha256(item.sr), precision, prompt, tags, None)
 
 
@@ -207,7 +211,9 @@ def _fault(lr: "Tensor", sr: "Tensor") -> str:
 
 def _facts(item: Item, digest: str, precision: str, upscaler: Upscaler, settings: Settings) -> dict[str, Any]:
     """Everything a picture depends on, for `hlf.resume`; `precision` is the one it came out in, maybe at second try."""
+    texts = upscaler.descriptor.texts_sha256
     return {
+        **({"texts_sha256": texts} if texts else {}),
         "lr_sha256": digest,
         "weights_sha256": upscaler.descriptor.weights_sha256,
         "model": upscaler.descriptor.name,
