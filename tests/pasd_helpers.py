@@ -43,6 +43,18 @@ def close_levels(name, ours, theirs, allowed):
     assert (off > 0).float().mean() <= allowed["u8_max_fraction_different"]
 
 
+def keys(name):
+    """Names to shapes of a full-size key list, its head checked."""
+    content = json.loads((FOLDER / f"keys_{name}.json").read_text())
+    assert len(content["keys"]) == content["tensors"]
+    return {k: tuple(shape) for k, (shape, _) in content["keys"].items()}
+
+
+def shapes(network):
+    """Names to shapes of a network."""
+    return {k: tuple(v.shape) for k, v in network.state_dict().items()}
+
+
 @functools.cache
 def unet(kind="full"):
     """UNet of the vectors, full or light."""

@@ -15,8 +15,19 @@ from hlf.sr.diffusion.tiles import gaussian_weights
 from hlf.sr.pasd import OPTIONS
 from hlf.sr.registry import load_upscaler
 from hlf.zoo.load import load_strict
-from pasd_helpers import CASES, CONFIG, FOLDER, MANIFEST, close, close_levels, read, tiny_pasd_zoo, tolerance
-from test_golden_pasd_nets import keys, shapes
+from pasd_helpers import (
+    CASES,
+    CONFIG,
+    FOLDER,
+    MANIFEST,
+    close,
+    close_levels,
+    keys,
+    read,
+    shapes,
+    tiny_pasd_zoo,
+    tolerance,
+)
 
 PIPELINES = [name for name in CASES if not name.startswith("prepost.")]
 FILES = {
@@ -53,7 +64,8 @@ def test_golden_pasd_pipeline(name, zoos, monkeypatch):
     case, allowed = CASES[name], tolerance("pipeline")
     io = {k.removeprefix(f"{name}."): v for k, v in read("pipeline").items() if k.startswith(f"{name}.")}
     model = load_upscaler("pasd", "mini", zoos[case["unet"]], "cpu", "fp32", {
-        "steps": case["steps"], "guidance_scale": case["guidance_scale"], "added_noise_level": case["added_noise_level"],
+        "steps": case["steps"], "guidance_scale": case["guidance_scale"],
+        "added_noise_level": case["added_noise_level"],
         "conditioning_scale": case["conditioning_scale"], "latent_tile": case["latent_tile"],
         "latent_overlap": case["latent_overlap"], "negative_prompt": "negative", "information": "none",
         "start_point": "noise" if case["init_latent_with_noise"] else "lr",
@@ -118,7 +130,8 @@ def test_both_readings_of_the_noise_level(zoos):
     scheduler.set_timesteps(20)
     one, zero = torch.ones(1, 1, 1, 1), torch.zeros(1, 1, 1, 1)
     for level, exact, noise, signal in [
-        (900, False, 0.2201, 0.0666), (900, True, 0.9929, 0.0081), (400, False, 0.7586, 0.0445), (400, True, 0.7586, 0.0445),
+        (900, False, 0.2201, 0.0666), (900, True, 0.9929, 0.0081),
+        (400, False, 0.7586, 0.0445), (400, True, 0.7586, 0.0445),
     ]:  # fmt: skip
         kept = float(sampling.start_twice(scheduler, one, zero, zero, level, exact))
         added = float(sampling.start_twice(scheduler, zero, zero, one, level, exact))

@@ -1,7 +1,5 @@
 """Networks of PASD and its captioner against outputs and key lists of the official programs."""
 
-import json
-
 import pytest
 import torch
 
@@ -9,7 +7,7 @@ from hlf.errors import HlfError
 from hlf.nets import pasd as nets
 from hlf.nets.pasd_condition import ConditionEmbedding
 from hlf.zoo.load import load_strict
-from pasd_helpers import CONFIG, FOLDER, close, controlnet, read, tolerance, unet
+from pasd_helpers import CONFIG, close, controlnet, keys, read, shapes, tolerance, unet
 
 # widths of Stable Diffusion 1.5; what its config leaves to diffusers' defaults is left out here as well
 SD15 = {"cross_attention_dim": 768, "attention_head_dim": 8}
@@ -18,17 +16,6 @@ SD15 = {"cross_attention_dim": 768, "attention_head_dim": 8}
 @pytest.fixture(autouse=True)
 def one_thread():
     torch.set_num_threads(1)
-
-
-def keys(name):
-    """Names to shapes of a full-size key list, its head checked."""
-    content = json.loads((FOLDER / f"keys_{name}.json").read_text())
-    assert len(content["keys"]) == content["tensors"]
-    return {k: tuple(shape) for k, (shape, _) in content["keys"].items()}
-
-
-def shapes(network):
-    return {k: tuple(v.shape) for k, v in network.state_dict().items()}
 
 
 # --- full size, on the meta device ---
