@@ -75,6 +75,8 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
     torch.manual_seed(seed)
     cfg = config(settings["network"])
     side, model = cfg["vision_cfg"]["image_size"], captioner.build(cfg)
+    # open_clip leaves this one as the memory was, since it is made to be loaded; its own rule, never called, is this
+    torch.nn.init.normal_(model.text_decoder.text_projection, std=cfg["multimodal_cfg"]["width"] ** -0.5)
     learned = len(pool.captions) - min(HELD, len(pool.captions) // 10)
     data, teacher = _Data(settings, pool, learned, side), PatchTeacher(cfg["vision_cfg"]["width"], zoo)
     optimizer = BlockMuon([model, teacher], settings["learning_rate"], weight_decay=0.01)
