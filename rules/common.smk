@@ -211,6 +211,9 @@ def captions_digest(options):
     """Digest of a model's file of captions, so that a changed caption is noticed; nothing for models without one."""
     if not options.get("captions"):
         return {}
+    if not Path(options["captions"]).is_file():
+        reason = "does not exist; give a CSV file with columns image_id, caption"
+        return {"captions": f"missing: {options['captions']} {reason}"}
     cache_file = ROOT / ".snakemake" / "hlf_weights.json"
     return {"captions": digest.files_digest([Path(options["captions"])], cache_file)}
 
