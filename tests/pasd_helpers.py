@@ -116,7 +116,8 @@ def tiny_pasd_zoo(root):
             "pasd/controlnet": (TINY_CONTROL, nets.controlnet(TINY_CONTROL)),
             "sd-base/vae": (TINY_VAE, AutoencoderKL(**TINY_VAE)),
         }
-        write_text_encoder(root / "sd-base")
+        if not (root / "sd-base/text_encoder").exists():  # SeeSR's tiny zoo has the same
+            write_text_encoder(root / "sd-base")
         torch.manual_seed(0)
         captioner = CoCa(**TINY_COCA)
         torch.nn.init.normal_(captioner.text_decoder.text_projection)  # open_clip leaves it as the memory was
