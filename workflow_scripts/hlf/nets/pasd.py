@@ -6,7 +6,6 @@ The light UNet has one more attention inside each text transformer instead. Name
 (yangxy/PASD).
 """
 
-import inspect
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -19,6 +18,7 @@ from torch import Tensor, cat, nn
 
 from hlf.errors import HlfError
 from hlf.nets.pasd_condition import ConditionEmbedding
+from hlf.nets.stock import stock_arguments
 
 Residuals = tuple[list[Tensor], Tensor]
 _PIXELS = "pixel_context"
@@ -221,7 +221,10 @@ def unet(config: dict[str, Any], keys: Iterable[str] = (), path: str = "config.j
     Raises:
         HlfError: an argument that cannot be honoured.
     """
-    own = _arguments(UNet2DConditionModel, config, path)
+    for key in _FOREIGN:
+        if config.get(key) not in (None, False):
+            raise HlfError(f"{path} sets {key} to {config[key]!r}, which PASD's network does not have")
+    own = stock_arguments(UNet2DConditionModel, config, path, "PASD")
     return PasdLightUNet(**own) if any(".attn2_plus." in key for key in keys) else PasdUNet(**own)
 
 
@@ -238,23 +241,7 @@ def controlnet(config: dict[str, Any], keys: Iterable[str] = (), path: str = "co
     """
     found = any(".preprocesser." in key for key in keys)
     own = {"use_rrdb": config.get("use_rrdb", found), "return_rgbs": config.get("return_rgbs", True)}
-    return PasdControlNet(**own, **_arguments(ControlNetModel, config, path, tuple(own)))
-
-
-def _arguments(stock: type[nn.Module], config: dict[str, Any], path: str, own: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Constructor arguments of a stock network among a config's keys; foreign ones may stand there switched off."""
-    known = inspect.signature(stock.__init__).parameters
-    given = {key: value for key, value in config.items() if not key.startswith("_") and key not in own}
-    for key, value in given.items():
-        if (key not in known or key in _FOREIGN) and value not in (None, False):
-            raise HlfError(f"{path} sets {key} to {value!r}, which this network does not have; give the file of PASD")
-    return {key: value for key, value in given.items() if key in known and key != "self"}
-
-
-def copy_encoder(controlnet: PasdControlNet, unet: PasdUNet) -> None:
-    """Start a ControlNet from a denoiser: input, time embedding, encoder and middle."""
-    for part in ("conv_in", "time_embedding", "down_blocks", "mid_block"):
-        getattr(controlnet, part).load_state_dict(getattr(unet, part).state_dict())
+    return PasdControlNet(**own, **stock_arguments(ControlNetModel, config, path, "PASD", tuple(own)))
 
 
 def trainable(unet: PasdUNet, controlnet: PasdControlNet) -> list[nn.Parameter]:

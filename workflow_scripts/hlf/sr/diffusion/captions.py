@@ -1,6 +1,5 @@
 """Captions of LR images, from a captioner or a file, and the prompts that PASD builds of them."""
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +7,7 @@ from torch import Tensor
 
 from hlf.errors import HlfError
 from hlf.files import read_table
+from hlf.sr.diffusion.prompts import picture_key
 
 STYLES = ("coca", "blip", "words")
 
@@ -87,23 +87,16 @@ class Captions:
         if caption is None:
             raise HlfError(f"{self.path} has no caption for image '{image_id}' at level {level:g}; add a row")
         text = f"{caption.rstrip()} " if self.style == "coca" and caption.strip() else caption.strip()
-        if self._known.setdefault(_name(image), text) != text:
+        if self._known.setdefault(picture_key(image), text) != text:
             raise HlfError(f"{self.path} gives image '{image_id}' another caption than an equal image has; make it one")
 
     def __call__(self, image: Tensor) -> str:
         """Caption of one image (3, h, w) in [0, 1], "" without captioner and file."""
         if self.path is None and self.captioner is None:
             return ""
-        name = _name(image)
+        name = picture_key(image)
         if name not in self._known:
             if self.captioner is None:
                 raise HlfError(f"captions come from {self.path}, but the name of this image was not told")
             self._known[name] = self.captioner(image)
         return self._known[name]
-
-
-def _name(image: Tensor) -> bytes:
-    """Digest of an image's shape and pixels."""
-    digest = hashlib.blake2b(str(tuple(image.shape)).encode(), digest_size=16)
-    digest.update(image.cpu().contiguous().numpy().tobytes())
-    return digest.digest()
