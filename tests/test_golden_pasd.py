@@ -196,6 +196,14 @@ def test_golden_pasd_clip_tokens(tmp_path):
     assert OPTIONS["negative_prompt"].default in [case["prompt"] for case in MANIFEST["clip_tokens"]]
 
 
+def test_captions_of_the_official_captioner_end_with_a_blank():
+    """Its tokens are CLIP's, which hold the blank after each word; prompts rely on that."""
+    sentence = "a close up of a frog on a leaf ."
+    (case,) = (one for one in MANIFEST["clip_tokens"] if one["prompt"] == f"{sentence} clean, high-resolution, 8k")
+    ids = case["ids"][1 : 1 + len(sentence.split())]
+    assert captioner.clip_text(ids) == f"{sentence} "
+
+
 def coca():
     """Tiny CoCa of the vectors with its start and end ids."""
     config = {k: v for k, v in CONFIG["coca"].items() if k not in ("sot", "eos")}

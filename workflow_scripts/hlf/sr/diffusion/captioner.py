@@ -159,10 +159,13 @@ def load_captioner(zoo: str, files: list[Path], device: str) -> Captioner:
     if words and len(words) != vocabulary:
         raise HlfError(f"{files[2]} holds {len(words)} tokens, expected {vocabulary} for {weights}")
 
-    def decode(ids: list[int]) -> str:
-        if official:
-            return str(open_clip.decode(torch.tensor(ids)))
-        return "".join(f"{words[token]} " for token in ids)
-
     ends = (vocabulary - 2, vocabulary - 1) if official else (1, vocabulary - 1)
+    decode = clip_text if official else lambda ids: "".join(f"{words[token]} " for token in ids)
     return Captioner(network, config["vision_cfg"]["image_size"], ends, decode, device)
+
+
+def clip_text(ids: list[int]) -> str:
+    """Text of CLIP's tokens, with a blank after each word."""
+    import open_clip
+
+    return str(open_clip.decode(torch.tensor(ids)))
