@@ -64,7 +64,9 @@ def test_the_packages_of_the_project_are_all_pinned() -> None:
         assert name in LOCK
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/design.md", "docs/mini_zoo.md", "docs/mini_diffusion.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", "docs/design.md", "docs/mini_zoo.md", "docs/mini_diffusion.md"]
+)
 def test_links_of_pages_lead_somewhere(page: str) -> None:
     text = (ROOT / page).read_text()
     targets = [t for t in re.findall(r"\]\(([^)#]+)\)", text) if not t.startswith("http")]

@@ -16,6 +16,7 @@ MODELS: dict[str, str] = {
     "bsrgan": "hlf.sr.bsrgan",
     "swinir": "hlf.sr.swinir",
     "seesr": "hlf.sr.seesr",
+    "pasd": "hlf.sr.pasd",
 }
 
 

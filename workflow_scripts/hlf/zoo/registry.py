@@ -1,8 +1,10 @@
 """Which files each model needs, where they are published, and under which licence. Two zoos, never mixed."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hlf.errors import HlfError
 from hlf.files import sha256
@@ -63,11 +65,16 @@ def _base(folder: str, source: str, licence: str) -> Entry:
     )
 
 
-def _seesr(source: str) -> Entry:
-    weights = [f"seesr/{part}/diffusion_pytorch_model" for part in ("unet", "controlnet")]
+def _steered(folder: str, source: str, loader: str, needs: tuple[str, ...]) -> Entry:
+    """UNet and ControlNet of an SR model on a base model, in the layout of diffusers."""
+    weights = [f"{folder}/{part}/diffusion_pytorch_model" for part in ("unet", "controlnet")]
     files = [file for name in weights for file in (name.rpartition("/")[0] + "/config.json", f"{name}.safetensors")]
     older = tuple((f"{name}.safetensors", f"{name}.bin") for name in weights)
-    return Entry(tuple(files), source, "Apache-2.0", "hlf.sr.seesr", ("sd-base", "ram", "dape"), older)
+    return Entry(tuple(files), source, "Apache-2.0", loader, needs, older)
+
+
+def _seesr(source: str) -> Entry:
+    return _steered("seesr", source, "hlf.sr.seesr", ("sd-base", "ram", "dape"))
 
 
 _TAGS = ("ram_tag_list.txt", "ram_tag_list_threshold.txt")
@@ -84,6 +91,11 @@ ENTRIES: dict[tuple[str, str], Entry] = {
         _OWN, "Apache-2.0", "hlf.sr.diffusion.tagger",
     ),
     ("mini", "dape"): Entry(("dape/model.safetensors",), _OWN, "Apache-2.0", "hlf.sr.diffusion.tagger"),
+    ("mini", "pasd"): _steered("pasd", _OWN, "hlf.sr.pasd", ("sd-base", "coca")),
+    ("mini", "coca"): Entry(
+        ("coca/config.json", "coca/model.safetensors", "coca/words.txt"),
+        _OWN, "Apache-2.0", "hlf.sr.diffusion.captioner",
+    ),
     # content reader of the simulated observers, and network of the perceptual loss: the official world needs neither
     ("mini", "reader"): _mini("reader", "hlf.nets.reader"),
     ("mini", "vgg"): _mini("vgg", "hlf.nets.vgg"),
@@ -109,6 +121,18 @@ ENTRIES: dict[tuple[str, str], Entry] = {
     ),
     ("official", "dape"): Entry(
         ("DAPE.pth",), "cloud drive linked in the README of cswry/SeeSR", "Apache-2.0", "hlf.sr.diffusion.tagger"
+    ),
+    ("official", "pasd"): _steered(
+        "pasd", f"{_HUB} yangtao9009/PASD, folder pasd/checkpoint-100000", "hlf.sr.pasd", ("sd15", "coca")
+    ),
+    ("official", "sd15"): _base(
+        "stable-diffusion-v1-5",
+        f"{_HUB} stable-diffusion-v1-5/stable-diffusion-v1-5 (runwayml's own was withdrawn)",
+        "CreativeML-OpenRAIL-M",
+    ),
+    ("official", "coca"): Entry(
+        ("mscoco_finetuned_CoCa-ViT-L-14-laion2B-s13B-b90k/open_clip_pytorch_model.bin",),
+        f"{_HUB} laion/mscoco_finetuned_CoCa-ViT-L-14-laion2B-s13B-b90k", "MIT", "hlf.sr.diffusion.captioner",
     ),
     ("official", "pe-core"): Entry(
         ("PE-Core-L-14-336/open_clip_model.safetensors",),
@@ -152,6 +176,17 @@ def entry_name(zoo: str, model: str, variant: str = "") -> str:
     """
     name = f"{model}-{variant.lower()}"
     return name if (zoo, name) in ENTRIES else model
+
+
+def needed(zoo: str, model: str, options: Mapping[str, Any]) -> list[str]:
+    """Entries that an SR model reads with these options: `with_needs`, but no captioner where nothing asks for it.
+
+    >>> needed("official", "pasd", {"captions": "captions.csv"}), needed("official", "pasd", {})
+    (['pasd', 'sd15'], ['pasd', 'sd15', 'coca'])
+    """
+    names = with_needs(zoo, entry_name(zoo, model, options.get("variant", "")))
+    silent = options.get("captions") or options.get("information") == "none"
+    return [name for name in names if not (silent and name == "coca")]
 
 
 def weight_paths(zoo: str, folder: str | Path, name: str) -> list[Path]:
