@@ -26,11 +26,12 @@ from hlf.sr.base import Descriptor, Upscaler, fixed_kernels
 from hlf.sr.diffusion import sampling, sizes, vae
 from hlf.sr.diffusion.base_model import BaseFiles, load_scheduler
 from hlf.sr.diffusion.colour import FIXES, fix_colours
+from hlf.sr.diffusion.placing import DTYPES
 from hlf.sr.diffusion.prompts import join_prompt
 from hlf.sr.diffusion.tagger import Tagger, load_tagger
 from hlf.sr.diffusion.tiles import predict_tiled
 from hlf.sr.options import Option
-from hlf.sr.seesr_networks import DTYPES, Networks, load_networks
+from hlf.sr.seesr_networks import Networks, load_networks
 from hlf.zoo.registry import find_all_weights, weights_sha256
 
 # defaults of test_seesr.py and of the pipeline it calls

@@ -2,19 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
 from hlf.errors import HlfError
 from hlf.nets import seesr as nets
 from hlf.sr.diffusion import vae
 from hlf.sr.diffusion.base_model import BaseFiles, load_text_encoder, load_vae
+from hlf.sr.diffusion.placing import DTYPES, placed
 from hlf.sr.diffusion.prompts import TextEncoder
 from hlf.zoo.load import build_filled, read_config, read_state
-
-DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 @dataclass
@@ -52,8 +49,8 @@ def load_networks(files: dict[str, list[Path]], device: str, precision: str, com
         control_weights,
     )
     networks = Networks(
-        _placed(unet, device, dtype, compiled),
-        _placed(controlnet, device, dtype, compiled),
+        placed(unet, device, dtype, compiled),
+        placed(controlnet, device, dtype, compiled),
         load_vae(base, dtype, device),
         load_text_encoder(base, dtype, device),
     )
@@ -65,12 +62,3 @@ def load_networks(files: dict[str, list[Path]], device: str, precision: str, com
             "they belong to other models"
         )
     return networks
-
-
-def _placed(network: Any, device: str, dtype: torch.dtype, compiled: bool) -> Any:
-    """Network on its device, in the memory layout that convolutions on GPUs are fastest with."""
-    # the method of torch: that of diffusers warns of modules to keep in float32, of which it then names none
-    torch.nn.Module.to(network, device, dtype)
-    if device == "cuda":
-        network.to(memory_format=torch.channels_last)
-    return torch.compile(network) if compiled else network

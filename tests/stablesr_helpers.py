@@ -1,0 +1,140 @@
+"""StableSR at the size of the golden vectors, and far smaller: networks, files in the published format, a zoo."""
+
+import functools
+import hashlib
+import json
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+from hlf.nets import stablesr as nets
+from hlf.nets import stablesr_keys as keys
+from hlf.nets import stablesr_structure as structure
+from hlf.nets import stablesr_vae as cfw
+from vectors import vector_dir
+
+FOLDER = vector_dir("stablesr")
+MANIFEST = json.loads((FOLDER / "manifest.json").read_text())
+CASES = {case["name"]: case for case in MANIFEST["cases"]}
+
+
+def read(file):
+    """Arrays of one vector file."""
+    return load_file(FOLDER / file)
+
+
+def keys_of(name):
+    """Names to shapes of a full-size key list."""
+    listed = json.loads((FOLDER / f"keys_{name}.json").read_text())["keys"]
+    return {key: tuple(shape) for key, (shape, _) in listed.items()}
+
+
+def close(name, ours, theirs, atol, rtol=0.0):
+    """Print the largest difference, then hold it against the manifest's tolerance."""
+    assert ours.shape == theirs.shape, f"{name}: {tuple(ours.shape)} and {tuple(theirs.shape)}"
+    print(f"{name}: largest difference {float((ours - theirs).abs().max()):.3g}")
+    assert torch.allclose(ours.to(theirs.dtype), theirs, rtol=rtol, atol=atol), name
+
+
+# --- weights and networks of the vectors ---
+
+
+def noise(seed, shape):
+    """Noise by the manifest's recipe."""
+    return torch.from_numpy(np.random.RandomState(seed).standard_normal(shape).astype(np.float32))
+
+
+@functools.cache
+def weights(name):
+    """Tensors of a group, without prefix, by the manifest's recipe or from its file; the digest is checked."""
+    facts = MANIFEST["weights"][name]
+    if "file" in facts:
+        state = {k.removeprefix(facts["prefix"]): v.float() for k, v in read(facts["file"]).items()}
+    else:
+        shapes, state = json.loads((FOLDER / facts["shapes"]).read_text())[name], {}
+        random = np.random.RandomState(facts["seed"])
+        for key in sorted(shapes):
+            shape = shapes[key]
+            z = random.standard_normal(shape) if shape else np.asarray(random.standard_normal())
+            if key.endswith("bias"):
+                z = 0.1 * z
+            elif len(shape) == 1:
+                z = 1 + 0.1 * z
+            elif len(shape) > 1:
+                z = z / np.sqrt(np.prod(shape[1:]))
+            state[key] = torch.from_numpy(z.astype(np.float16).astype(np.float32))
+    digest = hashlib.sha256()
+    for key in sorted(state):
+        digest.update(key.encode() + state[key].numpy().tobytes())
+    assert digest.hexdigest() == facts["sha256_f32"] and len(state) == facts["n_keys"]
+    return state
+
+
+def prefixed(name):
+    """Tensors of a group as its published file has them."""
+    return {MANIFEST["weights"][name]["prefix"] + key: value for key, value in weights(name).items()}
+
+
+def unet_config(ldm: dict[str, Any], sample_size: int) -> dict[str, Any]:
+    """Stock arguments of a denoiser that LDM's arguments describe."""
+    widths = [ldm["model_channels"] * times for times in ldm["channel_mult"]]
+    attended = [2**level in ldm["attention_resolutions"] for level in range(len(widths))]
+    return {
+        "sample_size": sample_size, "in_channels": 4, "out_channels": 4, "block_out_channels": widths,
+        "layers_per_block": ldm["num_res_blocks"], "cross_attention_dim": ldm["context_dim"],
+        "attention_head_dim": [width // ldm["num_head_channels"] for width in widths], "use_linear_projection": True,
+        "down_block_types": ["CrossAttnDownBlock2D" if one else "DownBlock2D" for one in attended],
+        "up_block_types": ["CrossAttnUpBlock2D" if one else "UpBlock2D" for one in reversed(attended)],
+    }  # fmt: skip
+
+
+def structure_config(ldm: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of a structure encoder that LDM's arguments describe."""
+    levels = [i for i in range(len(ldm["channel_mult"])) if 2**i in ldm["attention_resolutions"]]
+    return {
+        "channels": ldm["model_channels"], "out_channels": ldm["out_channels"], "channel_mult": ldm["channel_mult"],
+        "res_blocks": ldm["num_res_blocks"], "attention_levels": levels, "heads": ldm["num_heads"], "groups": 32,
+    }  # fmt: skip
+
+
+def golden_configs() -> dict[str, Any]:
+    """All arguments of the networks of the vectors, as `stablesr_networks.OFFICIAL` has them at full size."""
+    config = MANIFEST["config"]
+    ldm, text = config["vae_ddconfig"], config["text"]
+    widths = [ldm["ch"] * times for times in ldm["ch_mult"]]
+    return {
+        "unet": unet_config(config["unet"], 16),
+        "spade_hidden": 128,
+        "structure": structure_config(config["structcond"]),
+        "vae": {
+            "block_out_channels": widths, "layers_per_block": ldm["num_res_blocks"], "latent_channels": 4,
+            "norm_num_groups": 32, "down_block_types": ["DownEncoderBlock2D"] * 4,
+            "up_block_types": ["UpDecoderBlock2D"] * 4, "scaling_factor": config["scale_factor"],
+        },
+        "fusion": cfw.OFFICIAL,
+        "text": {
+            "hidden_size": text["width"], "intermediate_size": 4 * text["width"], "hidden_act": "gelu",
+            "num_hidden_layers": text["layers"] - 1, "num_attention_heads": text["heads"],
+            "vocab_size": text["vocab_size"],
+        },
+    }  # fmt: skip
+
+
+def filled(network, state, table):
+    """Network with a file's tensors, none missing and none left over."""
+    own = keys.select(state, network, table, "vectors")
+    assert set(table) == set(state)
+    network.load_state_dict(own, strict=True)
+    return network.eval().requires_grad_(False)
+
+
+def unet(config, state):
+    network = nets.unet(config["unet"], config["structure"]["out_channels"], config["spade_hidden"])
+    return filled(network, state, keys.unet_table(network))
+
+
+def structure_encoder(config, state):
+    network = structure.build(config["structure"])
+    return filled(network, state, keys.structure_table(network))
