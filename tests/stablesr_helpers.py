@@ -138,3 +138,20 @@ def unet(config, state):
 def structure_encoder(config, state):
     network = structure.build(config["structure"])
     return filled(network, state, keys.structure_table(network))
+
+
+# --- folders of both zoos ---
+
+
+def write_official(folder, states=None):
+    """Published files at the size of the vectors, with everything that real ones hold besides the networks."""
+    folder.mkdir(parents=True, exist_ok=True)
+    main, fusion = states or (
+        {k: v for name in ("unet", "structcond", "first_stage", "text") for k, v in prefixed(name).items()},
+        prefixed("vqgan_cfw"),
+    )
+    schedule = {name: torch.zeros(1000) for name in ("betas", "alphas_cumprod", "posterior_mean_coef1")}
+    torch.save({"state_dict": {**main, **schedule}, "epoch": 1}, folder / "stablesr_000117.ckpt")
+    fusion = {**fusion, "loss.logvar": torch.zeros(())}
+    torch.save({"state_dict": fusion, "global_step": 5}, folder / "vqgan_cfw_00011.ckpt")
+    return folder

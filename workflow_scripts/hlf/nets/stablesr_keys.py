@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable
 
 import torch
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor, nn
 
 from hlf.zoo.load import check_state
@@ -48,7 +50,7 @@ _TEXT_ENDS = {
 }
 
 
-def unet_table(network: nn.Module) -> Table:
+def unet_table(network: UNet2DConditionModel) -> Table:
     """Table of a denoiser; the modulation keeps its names."""
     names = list(network.state_dict())
     config = network.config
@@ -89,7 +91,7 @@ def structure_table(network: nn.Module) -> Table:
     return {STRUCTURE + name: (name,) for name in network.state_dict()}
 
 
-def vae_table(network: nn.Module, prefix: str) -> Table:
+def vae_table(network: AutoencoderKL, prefix: str) -> Table:
     """Table of an autoencoder, with or without fusion layers.
 
     Args:
@@ -144,7 +146,7 @@ def to_ldm(state: dict[str, Tensor], table: Table) -> dict[str, Tensor]:
 
 def from_ldm(state: dict[str, Tensor], table: Table) -> dict[str, Tensor]:
     """Inverse of `to_ldm`, for a state that was checked."""
-    own = {}
+    own: dict[str, Tensor] = {}
     for ldm, names in table.items():
         whole = state[ldm][..., 0, 0] if _is_convolution(ldm) else state[ldm]
         own.update(zip(names, whole.chunk(len(names)), strict=True))

@@ -152,7 +152,8 @@ def _official(paths: list[Path], trusted: bool) -> _Parts:
     unet, encoder, first, vae = _empty(config, main)
     tables = [keys.unet_table(unet), keys.structure_table(encoder), keys.vae_table(first, keys.VAE)]
     state, cfw_state = _read(main, trusted), _read(fusion, trusted)
-    used = [keys.select(state, one, table, main) for one, table in zip((unet, encoder, first), tables, strict=True)]
+    nets_ = (unet, encoder, first)
+    used = [keys.select(state, one, table, main) for one, table in zip(nets_, tables, strict=True)]
     text = null_text(state, config["text"], main)
     with torch.device("meta"):
         text_names = keys.text_table(_text_model(config["text"]))
@@ -161,7 +162,7 @@ def _official(paths: list[Path], trusted: bool) -> _Parts:
     layers = config["text"]["num_hidden_layers"]
     check_state({}, keys.strangers(state, [*text_names, *(n for table in tables for n in table)], layers), main)
     check_state({}, keys.strangers(cfw_state, vae_table, layers), fusion)
-    return _Parts(config, *used, vae=fused, text=text, main=main, fusion=fusion)
+    return _Parts(config, used[0], used[1], used[2], fused, text, main, fusion)
 
 
 def _mini(files: dict[str, list[Path]], entry: str, trusted: bool) -> _Parts:

@@ -75,6 +75,22 @@ def start(scheduler: "DDPMScheduler", latents: Tensor | None, noise: Tensor) -> 
     return scheduler.add_noise(latents, noise, timesteps)
 
 
+def respaced(steps: int, train_steps: int = 1000) -> list[int]:
+    """Falling timesteps of StableSR's respacing, which holds the first and the last one.
+
+    A running sum rounded half to even, as in the official program: a closed formula gives other numbers for some
+    `steps`, such as 39.
+
+    >>> respaced(4), respaced(1)
+    ([999, 666, 333, 0], [0])
+    """
+    stride, place, times = (train_steps - 1) / max(1, steps - 1), 0.0, []
+    for _ in range(steps):
+        times.append(round(place))
+        place += stride
+    return times[::-1]
+
+
 def guide(prediction: Tensor, scale: float) -> Tensor:
     """Guided prediction (N, ...) of a batch of negative, then positive branches (2N, ...)."""
     negative, positive = prediction.chunk(2)
@@ -88,6 +104,7 @@ def sample(
     steps: int,
     draws: Draws,
     watch: Watch | None = None,
+    timesteps: list[int] | None = None,
 ) -> Tensor:
     """Run the reverse process (ancestral DDPM sampling, Ho et al. 2020, algorithm 2).
 
@@ -99,11 +116,15 @@ def sample(
         steps: number of steps.
         draws: one generator per image.
         watch: see `Watch`.
+        timesteps: those of the steps, falling, instead of the scheduler's own `steps`.
 
     Returns:
         float32 latents (N, 4, h, w) in the scale of the VAE's scaling_factor.
     """
-    scheduler.set_timesteps(steps)
+    if timesteps is None:
+        scheduler.set_timesteps(steps)
+    else:
+        scheduler.set_timesteps(timesteps=timesteps)
     generators: Any = draws.noise  # a list is allowed too, one generator per row
     for index, timestep in enumerate(scheduler.timesteps):
         prediction = predict(latents, timestep.to(latents.device))
