@@ -229,7 +229,6 @@ def test_golden_stablesr_e2e(name, zoo, monkeypatch):
     model = load_upscaler("stablesr", "official", zoo, "cpu", "fp32", options_of(case))
     networks, lr = model.networks("fp32"), to_tensor(read_image(FOLDER / case["lr_png"]))
     noises = [io[f"noise_{k:02d}"] for k in range(case["n_noises_per_patch"])]
-    plain = name == "e2e_plain"
     # the program for one size draws once in vain; the last step of a patch needs no noise and draws none here
     first, steps = (2, noises[3:-1]) if name == "e2e_plain" else (1, noises[2:-1])
     queue = iter(steps * case["n_patches"])

@@ -31,6 +31,7 @@ SHORT = {
     "ram": {"batch_size": 4},
     "dape": {"batch_size": 2},
     "seesr": {"batch_size": 2},
+    "stablesr": {"batch_size": 2, "samples": 3, "sample_steps": 2, "cfw_steps": 2, "cfw_batch": 2},
 }
 
 
@@ -61,16 +62,19 @@ def test_every_recipe_is_configured_and_writes_what_it_says(zoo) -> None:
     assert all(names.index(need) < names.index(name) for name in names for need in RECIPES[name].needs)
 
 
-@pytest.mark.parametrize("name", ["bsrgan", "swinir", "seesr"])
+@pytest.mark.parametrize("name", ["bsrgan", "swinir", "seesr", "stablesr"])
 def test_trained_sr_models_load_and_enlarge(zoo, name) -> None:
     torch.set_num_threads(1)
-    options = {"steps": 2} if name == "seesr" else {}
+    sampled = name in ("seesr", "stablesr")
+    options = {"steps": 2} if sampled else {}
+    if name == "stablesr":
+        options["latent_overlap"] = 16
     model = load_upscaler(name, "mini", zoo, "cpu", "fp32", options)
     lr = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(1))
     first, again, other = (model.upscale(lr, [seed]) for seed in (1, 1, 2))
     assert first.shape == (1, 3, 128, 128)
     assert torch.equal(first, again)
-    assert torch.equal(first, other) == (name != "seesr")
+    assert torch.equal(first, other) != sampled
 
 
 @pytest.mark.parametrize("name", ["pe-core", "dinov2"])

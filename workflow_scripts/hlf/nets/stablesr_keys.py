@@ -134,6 +134,11 @@ def text_table(network: nn.Module) -> Table:
     return table
 
 
+def only(table: Table, part: str) -> Table:
+    """Rows of a table whose LDM name holds `part`."""
+    return {ldm: own for ldm, own in table.items() if part in ldm}
+
+
 def _is_convolution(ldm: str) -> bool:
     return re.search(r"\.attn_1\.(q|k|v|proj_out)\.weight$", ldm) is not None
 

@@ -202,7 +202,7 @@ class Predictor:
 
     Args:
         networks: denoiser, structure encoder and text.
-        low: latents of the LR picture (1, 4, h, w), float32.
+        low: latents of the LR pictures (N, 4, h, w), float32.
         tile: side of a tile in latent pixels.
         overlap: latent pixels that neighbouring tiles share.
     """
@@ -212,11 +212,12 @@ class Predictor:
         self.low = low.to(networks.text.dtype)
 
     def __call__(self, latents: Tensor, timestep: Tensor) -> Tensor:
-        """Prediction (1, 4, h, w) float32 for latents (1, 4, h, w) at one timestep."""
+        """Prediction (N, 4, h, w) float32 for latents (N, 4, h, w) at one timestep."""
 
         def predict(part: Tensor, box: tuple[slice, slice]) -> Tensor:
             features = self.networks.structure(self.low[..., box[0], box[1]], timestep)
-            predicted: Tensor = self.networks.unet(part, timestep, self.networks.text, features)
+            text = self.networks.text.expand(len(part), -1, -1)
+            predicted: Tensor = self.networks.unet(part, timestep, text, features)
             return predicted
 
         return predict_tiled(latents.to(self.low.dtype), predict, self.tile, self.overlap)

@@ -200,7 +200,7 @@ def read_mini(path: Path, wanted: Sequence[tuple[nn.Module, keys.Table, str]]) -
     state = read_state(path)
     found, rest = [], dict(state)
     for network, table, part in wanted:
-        own = {ldm: names for ldm, names in table.items() if part in ldm}
+        own = keys.only(table, part)
         found.append(keys.select(state, network, own, path))
         rest = {name: value for name, value in rest.items() if name not in own}
     check_state({}, rest, path)

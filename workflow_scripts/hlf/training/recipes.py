@@ -29,6 +29,7 @@ class Recipe:
 
 _DIFFUSERS = ("config.json", "diffusion_pytorch_model.safetensors")
 _SEESR = tuple(f"{network}/{file}" for network in ("unet", "controlnet") for file in _DIFFUSERS)
+_STABLESR = tuple(f"{stage}/{file}" for stage in ("structure", "cfw") for file in ("config.json", "model.safetensors"))
 _RAM = ("config.json", "model.safetensors", "ram_tag_list.txt", "ram_tag_list_threshold.txt")
 _BASE = (
     "tokenizer/vocab.json", "tokenizer/merges.txt", "tokenizer/tokenizer_config.json",
@@ -47,6 +48,7 @@ RECIPES = {
     "ram": Recipe("hlf.training.tagger", "run", "ram", _RAM, ("vgg",)),
     "dape": Recipe("hlf.training.tagger", "run_dape", "dape", needs=("ram",)),
     "seesr": Recipe("hlf.training.seesr", "run", "seesr", _SEESR, ("base", "ram", "dape"), "unet/README.md"),
+    "stablesr": Recipe("hlf.training.stablesr", "run", "stablesr", _STABLESR, ("base", "vgg"), "cfw/README.md"),
 }
 
 
