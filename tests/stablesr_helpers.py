@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
+from hlf.files import write_json
 from hlf.nets import stablesr as nets
 from hlf.nets import stablesr_keys as keys
 from hlf.nets import stablesr_structure as structure
 from hlf.nets import stablesr_vae as cfw
+from hlf.sr.diffusion import sampling
+from seesr_helpers import SCHEDULER, TINY_UNET, TINY_VAE, write_text_encoder
 from vectors import vector_dir
 
 FOLDER = vector_dir("stablesr")
@@ -140,6 +143,14 @@ def structure_encoder(config, state):
     return filled(network, state, keys.structure_table(network))
 
 
+def recorded(monkeypatch, steps, **first):
+    """Recorded noise instead of a generator's: of the steps in their order, and of the start."""
+    noises = iter(steps)
+    monkeypatch.setattr("diffusers.schedulers.scheduling_ddpm.randn_tensor", lambda *_, **__: next(noises))
+    for name, value in first.items():
+        monkeypatch.setattr(sampling.Draws, name, lambda *_, value=value: value)
+
+
 # --- folders of both zoos ---
 
 
@@ -155,3 +166,42 @@ def write_official(folder, states=None):
     fusion = {**fusion, "loss.logvar": torch.zeros(())}
     torch.save({"state_dict": fusion, "global_step": 5}, folder / "vqgan_cfw_00011.ckpt")
     return folder
+
+
+TINY_PLAIN_UNET = {
+    **{k: v for k, v in TINY_UNET.items() if k != "use_image_cross_attention"}, "sample_size": 16,
+}  # fmt: skip
+TINY_STRUCTURE = {
+    "channels": 8, "out_channels": 8, "channel_mult": [1, 2], "res_blocks": 1, "attention_levels": [1], "heads": 2,
+    "groups": 4,
+}  # fmt: skip
+TINY_FUSION = {"growth": 4, "blocks": 1}
+
+
+def tiny_stablesr_zoo(root):
+    """Mini zoo with random, seeded networks of StableSR and the base model; what `root` holds already is kept."""
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+
+    with torch.random.fork_rng():
+        torch.manual_seed(5)
+        base, vae = UNet2DConditionModel(**TINY_PLAIN_UNET), AutoencoderKL(**TINY_VAE)
+        unet_, encoder = nets.unet(TINY_PLAIN_UNET, 8, 8), structure.build(TINY_STRUCTURE)
+        fused = cfw.FusionVAE(**TINY_FUSION, **TINY_VAE)
+        if not (root / "sd-base/tokenizer").exists():
+            write_text_encoder(root / "sd-base")
+    if not (root / "sd-base/vae").exists():
+        write_json(root / "sd-base/vae/config.json", TINY_VAE)
+        save_file(vae.state_dict(), root / "sd-base/vae/diffusion_pytorch_model.safetensors")
+    write_json(root / "sd-base/scheduler/scheduler_config.json", SCHEDULER)
+    write_json(root / "sd-base/unet/config.json", TINY_PLAIN_UNET)
+    save_file(base.state_dict(), root / "sd-base/unet/diffusion_pytorch_model.safetensors")
+    first = keys.to_ldm(unet_.state_dict(), keys.only(keys.unet_table(unet_), ".spade."))
+    first |= keys.to_ldm(encoder.state_dict(), keys.structure_table(encoder))
+    second = keys.to_ldm(fused.state_dict(), keys.only(keys.vae_table(fused, ""), ".fusion_layer_"))
+    for part, config, state in [
+        ("structure", {"structure": TINY_STRUCTURE, "spade_hidden": 8}, first),
+        ("cfw", TINY_FUSION, second),
+    ]:
+        write_json(root / "stablesr" / part / "config.json", config)
+        save_file({k: v.contiguous() for k, v in state.items()}, root / "stablesr" / part / "model.safetensors")
+    return root

@@ -31,7 +31,7 @@ SHORT = {
     "ram": {"batch_size": 4},
     "dape": {"batch_size": 2},
     "seesr": {"batch_size": 2},
-    "stablesr": {"batch_size": 2, "samples": 3, "sample_steps": 2, "cfw_steps": 2, "cfw_batch": 2},
+    "stablesr": {"batch_size": 2, "samples": 3, "sample_steps": 2, "cfw_steps": 2, "cfw_batch": 2, "cfw_crop": 32},
 }
 
 

@@ -202,6 +202,23 @@ def _samples(
     return made
 
 
+def _crops(
+    samples: dict[str, Tensor], pool: Pool, count: int, side: int, rng: np.random.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Random squares: SR latents (count, 4, s, s), enlarged LR and GT pictures (count, 3, side, side) in [0, 1]."""
+    factor = samples["low"].shape[-1] // samples["latents"].shape[-1]
+    cells = side // factor
+    parts = []
+    for row in rng.integers(0, len(samples["index"]), count):
+        top, left = rng.integers(0, samples["latents"].shape[-1] - cells + 1, 2)
+        area = slice(top * factor, top * factor + side), slice(left * factor, left * factor + side)
+        gt = torch.from_numpy(pool.images[int(samples["index"][row])][area].copy()).permute(2, 0, 1)
+        low = samples["low"][row][:, area[0], area[1]]
+        parts.append((samples["latents"][row][:, top : top + cells, left : left + cells], low / 255, gt / 255))
+    latents, low, gt = (torch.stack(one) for one in zip(*parts, strict=True))
+    return latents, low, gt
+
+
 def _train_fusion(
     settings: dict[str, Any], scenes: _Scenes, fused: cfw.FusionVAE, samples: dict[str, Tensor], features: Any,
     work: Path, seed: int,
@@ -211,13 +228,10 @@ def _train_fusion(
     optimizer = torch.optim.AdamW(trained, lr=settings["cfw_rate"], weight_decay=0.0)
 
     def step(i: int, rng: np.random.Generator) -> dict[str, float]:
-        rows = torch.from_numpy(rng.integers(0, len(samples["index"]), settings["cfw_batch"]))
-        low = samples["low"][rows].float() / 255
-        gt = torch.from_numpy(scenes.pool.images[samples["index"][rows].numpy()]).permute(0, 3, 1, 2).float() / 255
+        latents, low, gt = _crops(samples, scenes.pool, settings["cfw_batch"], settings["cfw_crop"], rng)
         with torch.no_grad():
             encoded = fused.features(low * 2 - 1)
-        scaled = samples["latents"][rows] / fused.config["scaling_factor"]
-        sr = fused.decode_fused(scaled, encoded, 1.0) / 2 + 0.5
+        sr = fused.decode_fused(latents / fused.config["scaling_factor"], encoded, 1.0) / 2 + 0.5
         pixel, perceptual = F.l1_loss(sr, gt), vgg.perceptual_distance(features, sr, gt)
         set_rate(optimizer, cosine_rate(settings["cfw_rate"], i, settings["cfw_steps"]))
         optimizer.zero_grad()
