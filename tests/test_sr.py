@@ -21,15 +21,19 @@ from hlf.sr.swinir import pad
 from pasd_helpers import tiny_pasd_zoo
 from seesr_helpers import tiny_seesr_zoo
 from sr_helpers import Toy, lr_table, picture, png, tiny_zoo
+from stablesr_helpers import tiny_stablesr_zoo
+
+# of the models that sample, a few steps; tiles of the tiny StableSR are smaller than the official overlap
+QUICK = {
+    "seesr": {"steps": 2},
+    "pasd": {"steps": 2, "process_size": 32},
+    "stablesr": {"steps": 2, "latent_overlap": 4},
+}
 
 
 @pytest.fixture(scope="module")
 def zoo(tmp_path_factory):
-    return tiny_pasd_zoo(tiny_seesr_zoo(tiny_zoo(tmp_path_factory.mktemp("zoo"))))
-
-
-# what makes the diffusion models quick
-QUICK = {"seesr": {"steps": 2}, "pasd": {"steps": 2, "process_size": 32}}
+    return tiny_stablesr_zoo(tiny_pasd_zoo(tiny_seesr_zoo(tiny_zoo(tmp_path_factory.mktemp("zoo")))))
 
 
 def load(zoo, name, precision="fp32"):
@@ -98,6 +102,8 @@ def test_batch_and_single_agree(zoo, name):
         ("seesr", "fp16"),
         ("pasd", "bf16"),
         ("pasd", "fp16"),
+        ("stablesr", "bf16"),
+        ("stablesr", "fp16"),
     ],
 )
 def test_low_precision_is_close_and_fp32_on_request_is_exact(zoo, name, precision):
@@ -105,7 +111,7 @@ def test_low_precision_is_close_and_fp32_on_request_is_exact(zoo, name, precisio
     exact = load(zoo, name).upscale(lr, [0])
     low = load(zoo, name, precision)
     worst = float((low.upscale(lr, [0]) - exact).abs().max())
-    # bf16 has 8 bits: 1/256 of values near 1, a few times; SeeSR adds up two steps and guidance
+    # bf16 has 8 bits: 1/256 of values near 1, a few times; the sampling models add up two steps
     assert 0 < worst < (0.05 if name in QUICK else 0.02), f"{name} {precision}: {worst:.3g}"
     assert torch.equal(low.upscale(lr, [0], "fp32"), exact)
 

@@ -32,7 +32,8 @@ from hlf.sr.diffusion.captioner import load_captioner
 from hlf.sr.diffusion.captions import STYLES, Captions, caption_prompt
 from hlf.sr.diffusion.colour import FIXES
 from hlf.sr.diffusion.latent import LatentUpscaler
-from hlf.sr.diffusion.networks import DTYPES, Networks, Predictor, guided_text
+from hlf.sr.diffusion.networks import Networks, Predictor, guided_text
+from hlf.sr.diffusion.placing import DTYPES
 from hlf.sr.options import Option
 from hlf.sr.pasd_networks import BASE, load_networks, load_scheduler
 from hlf.zoo.registry import find_weights, needed, weights_sha256

@@ -25,7 +25,8 @@ from hlf.sr.diffusion import sampling, sizes, vae
 from hlf.sr.diffusion.base_model import BaseFiles, load_scheduler
 from hlf.sr.diffusion.colour import FIXES
 from hlf.sr.diffusion.latent import LatentUpscaler
-from hlf.sr.diffusion.networks import DTYPES, Networks, Predictor, guided_text
+from hlf.sr.diffusion.networks import Networks, Predictor, guided_text
+from hlf.sr.diffusion.placing import DTYPES
 from hlf.sr.diffusion.prompts import join_prompt
 from hlf.sr.diffusion.tagger import Tagger, load_tagger
 from hlf.sr.options import Option

@@ -1,8 +1,9 @@
 """What the recipes of mini SR models on the mini base share: their start, one optimiser step, and what they write.
 
 Two things a training of minutes needs and the official ones of 100,000 steps and more do not: most steps see a window
-of the latents and of the condition, which costs a quarter; and the last layer of the condition's embedding starts as any
-other layer, since behind the ControlNet's own zero layers a zero start of that one too holds the condition back for long.
+of the latents and of the condition, which costs a quarter; and the last layer of the condition's embedding starts as
+any other layer, since behind the ControlNet's own zero layers a zero start of that one too holds the condition back for
+long.
 """
 
 from collections.abc import Callable

@@ -24,7 +24,7 @@ class Entry:
         licence: SPDX name, or the name its publisher gives where SPDX has none.
         loader: module that reads them.
         needs: other entries of the same zoo that the model cannot do without.
-        older: file -> name it had in older publications, taken where the file itself is absent.
+        older: file -> other name, such as that of older publications, taken where the file itself is absent.
     """
 
     files: tuple[str, ...]
@@ -77,6 +77,14 @@ def _seesr(source: str) -> Entry:
     return _steered("seesr", source, "hlf.sr.seesr", ("sd-base", "ram", "dape"))
 
 
+def _stablesr(file: str) -> Entry:
+    """Main file of a StableSR and that of CFW, which all variants share; safetensors with the same keys do as well."""
+    files = (file, "vqgan_cfw_00011.ckpt")
+    older = tuple((name, name.replace(".ckpt", ".safetensors")) for name in files)
+    return Entry(files, f"{_HUB} Iceclear/StableSR", "S-Lab License 1.0 (non-commercial)", "hlf.sr.stablesr", (), older)
+
+
+_MODEL = ("config.json", "model.safetensors")
 _TAGS = ("ram_tag_list.txt", "ram_tag_list_threshold.txt")
 _SWINIR = "GitHub release v0.0 of JingyunLiang/SwinIR"
 ENTRIES: dict[tuple[str, str], Entry] = {
@@ -86,6 +94,14 @@ ENTRIES: dict[tuple[str, str], Entry] = {
     ("mini", "dinov2"): _mini("dinov2", "hlf.backbones"),
     ("mini", "sd-base"): _base("sd-base", _OWN, "Apache-2.0"),
     ("mini", "seesr"): _seesr(_OWN),
+    ("mini", "sd-unet"): Entry(
+        ("sd-base/unet/config.json", "sd-base/unet/diffusion_pytorch_model.safetensors"),
+        _OWN, "Apache-2.0", "hlf.sr.stablesr_networks",
+    ),
+    ("mini", "stablesr"): Entry(
+        tuple(f"stablesr/{part}/{file}" for part in ("structure", "cfw") for file in _MODEL),
+        _OWN, "Apache-2.0", "hlf.sr.stablesr", ("sd-base", "sd-unet"),
+    ),
     ("mini", "ram"): Entry(
         ("ram/config.json", "ram/model.safetensors", *(f"ram/{name}" for name in _TAGS)),
         _OWN, "Apache-2.0", "hlf.sr.diffusion.tagger",
@@ -114,6 +130,9 @@ ENTRIES: dict[tuple[str, str], Entry] = {
         "OpenRAIL++-M",
     ),
     ("official", "seesr"): _seesr("cloud drive linked in the README of cswry/SeeSR"),
+    ("official", "stablesr"): _stablesr("stablesr_000117.ckpt"),
+    ("official", "stablesr-turbo"): _stablesr("stablesr_turbo.ckpt"),
+    ("official", "stablesr-768v"): _stablesr("stablesr_768v_000139.ckpt"),
     ("official", "ram"): Entry(
         ("ram_swin_large_14m.pth", *_TAGS),
         f"{_HUB} xinyu1205/recognize-anything, the two lists in folder ram/data of GitHub xinyu1205/recognize-anything",

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from hlf.errors import HlfError
 from hlf.sr.diffusion import sampling, vae
 from hlf.sr.diffusion.base_model import BaseFiles, load_text_encoder, load_vae
+from hlf.sr.diffusion.placing import DTYPES, placed
 from hlf.sr.diffusion.prompts import TextEncoder
 from hlf.sr.diffusion.tiles import predict_tiled
 from hlf.zoo.load import build_filled, read_config, read_state
 
-DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 # of a config, the names in its weights file, and the config's path
 Build = Callable[[dict[str, Any], Iterable[str], str], nn.Module]
 
@@ -72,14 +72,10 @@ def load_networks(
 
 
 def _loaded(build: Build, config: Path, weights: Path, device: str, dtype: torch.dtype, compiled: bool) -> Any:
-    """Network on its device, in the memory layout that convolutions on GPUs are fastest with."""
+    """Network of a config and its weights, where and as it runs."""
     state = read_state(weights, mapped=True)
     network = build_filled(lambda: build(read_config(config), state, str(config)), state, weights)
-    # the method of torch: that of diffusers warns of modules to keep in float32, of which it then names none
-    torch.nn.Module.to(network, device, dtype)
-    if device == "cuda":
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return torch.compile(network) if compiled else network
+    return placed(network, device, dtype, compiled)
 
 
 class Predictor:

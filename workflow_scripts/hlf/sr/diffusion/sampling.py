@@ -102,6 +102,22 @@ def start_twice(
     return scheduler.add_noise(noisy, second, times[1])  # type: ignore[arg-type]
 
 
+def respaced(steps: int, train_steps: int = 1000) -> list[int]:
+    """Falling timesteps of StableSR's respacing, which holds the first and the last one.
+
+    A running sum rounded half to even, as in the official program: a closed formula gives other numbers for some
+    `steps`, such as 39.
+
+    >>> respaced(4), respaced(1)
+    ([999, 666, 333, 0], [0])
+    """
+    stride, place, times = (train_steps - 1) / max(1, steps - 1), 0.0, []
+    for _ in range(steps):
+        times.append(round(place))
+        place += stride
+    return times[::-1]
+
+
 def guide(prediction: Tensor, scale: float) -> Tensor:
     """Guided prediction (N, ...) of a batch of negative, then positive branches (2N, ...)."""
     negative, positive = prediction.chunk(2)
@@ -115,6 +131,7 @@ def sample(
     steps: int,
     draws: Draws,
     watch: Watch | None = None,
+    timesteps: list[int] | None = None,
 ) -> Tensor:
     """Run the reverse process: ancestral DDPM sampling (Ho et al. 2020, algorithm 2) or UniPC (Zhao et al. 2023).
 
@@ -126,11 +143,13 @@ def sample(
         steps: number of steps.
         draws: one generator per image.
         watch: see `Watch`.
+        timesteps: those of the steps, falling, instead of the scheduler's own `steps`.
 
     Returns:
         float32 latents (N, 4, h, w) in the scale of the VAE's scaling_factor.
     """
-    scheduler.set_timesteps(steps)
+    spacing: dict[str, Any] = {"num_inference_steps": steps} if timesteps is None else {"timesteps": timesteps}
+    scheduler.set_timesteps(**spacing)
     # ancestral schedulers draw; a list is allowed too, one generator per row
     own: Any = {"generator": draws.noise} if "generator" in inspect.signature(scheduler.step).parameters else {}
     for index, timestep in enumerate(scheduler.timesteps):
