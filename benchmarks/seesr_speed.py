@@ -57,12 +57,13 @@ def one_branch_at_a_time() -> None:
     together = seesr.Predictor._tile
 
     def apart(self: Any, tile: Any, box: Any, timestep: Any) -> Any:
-        whole = (self.text, self.context, self.images)
+        texts, images = self.texts, self.images
         parts = []
         for i, chunk in enumerate(tile.chunk(self.branches)):
-            self.text, self.context, self.images = (part.chunk(self.branches)[i] for part in whole)
+            self.texts = tuple(text.chunk(self.branches)[i] for text in texts)
+            self.images = images.chunk(self.branches)[i]
             parts.append(together(self, chunk, box, timestep))
-        self.text, self.context, self.images = whole
+        self.texts, self.images = texts, images
         return torch.cat(parts)
 
     seesr.Predictor._tile = apart  # type: ignore[method-assign]

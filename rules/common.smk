@@ -21,7 +21,7 @@ from hlf import digest
 from hlf.backbones.registry import BACKBONES
 from hlf.errors import HlfError
 from hlf.sr.registry import MODELS
-from hlf.zoo.registry import ENTRIES, entry_name, weight_paths, with_needs
+from hlf.zoo.registry import ENTRIES, needed, weight_paths
 from hlf.training.recipes import RECIPES, made_by
 
 ROOT = Path(workflow.basedir)
@@ -202,9 +202,20 @@ def sr_key(wildcards):
         names.append(f"sr.{name}")
     modules = (MODELS[name],) if name in MODELS else ()
     zoo = config["zoo"]["use"]
-    needed = with_needs(zoo, entry_name(zoo, name, options.get("variant", "")))
-    more = {"zoo": zoo, **{f"weights.{one}": weights(one) for one in needed}}
+    used = {f"weights.{one}": weights(one) for one in needed(zoo, name, options)}
+    more = {"zoo": zoo, **used, **captions_digest(options)}
     return key("super_resolve", *names, modules=modules, model=name, **more)
+
+
+def captions_digest(options):
+    """Digest of a model's file of captions, so that a changed caption is noticed; nothing for models without one."""
+    if not options.get("captions"):
+        return {}
+    if not Path(options["captions"]).is_file():
+        reason = "does not exist; give a CSV file with columns image_id, caption"
+        return {"captions": f"missing: {options['captions']} {reason}"}
+    cache_file = ROOT / ".snakemake" / "hlf_weights.json"
+    return {"captions": digest.files_digest([Path(options["captions"])], cache_file)}
 
 
 def backbone_key(script, backbone, *names, **more):

@@ -10,6 +10,7 @@ from hlf.errors import HlfError
 from hlf.nets import ram as ram_net
 from hlf.nets import seesr as nets
 from hlf.nets.ram_files import UNUSED, load_ram, lora_shapes, merge_dape
+from hlf.nets.stock import copy_encoder
 from hlf.zoo.load import load_strict
 from seesr_helpers import CASES, CONFIG, FOLDER, close, controlnet, image, ram, ram_config, read, unet
 
@@ -204,7 +205,7 @@ def test_gradients_reach_image_attention_with_checkpointing():
 
 def test_controlnet_starts_as_the_encoder():
     fresh = nets.controlnet(controlnet().config)
-    nets.copy_encoder(fresh, unet())
+    copy_encoder(fresh, unet())
     assert torch.equal(fresh.state_dict()["conv_in.weight"], unet().state_dict()["conv_in.weight"])
     name = "down_blocks.0.image_attentions.0.proj_in.weight"
     assert torch.equal(fresh.state_dict()[name], unet().state_dict()[name])

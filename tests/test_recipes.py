@@ -10,16 +10,20 @@ import torch
 import yaml
 
 from hlf.backbones.registry import load_backbone
+from hlf.scenes.vocabulary import tokenize
+from hlf.sr.diffusion.captioner import load_captioner
 from hlf.sr.registry import load_upscaler
+from hlf.training.coca import CONTEXT, TOKENS
+from hlf.training.pasd import restored_loss
 from hlf.training.pool import build_pool, open_pool
 from hlf.training.recipes import RECIPES, made_by, train_model
-from hlf.training.seesr import window
+from hlf.training.steered import window
 from hlf.training.tags import TAGS, tags_of
 from hlf.training.text_data import prompt, spoiled_pool
 from hlf.training.text_to_image import min_snr
 from hlf.training.tokenizer import BAD, GOOD, open_tokenizer, write_tokenizer
 from hlf.training.views import ObjectViews, ObjectWindows
-from hlf.tuning.seesr_batch import Batch
+from hlf.zoo.registry import find_weights
 
 ROOT = Path(__file__).resolve().parent.parent
 # what makes each recipe short; the rest is the real configuration
@@ -35,6 +39,9 @@ SHORT = {
     "ram": {"batch_size": 4},
     "dape": {"batch_size": 2},
     "seesr": {"batch_size": 2, "window_steps": 1},
+    "coca": {"batch_size": 4},
+    "pasd": {"batch_size": 2, "window_steps": 1},
+    "stablesr": {"batch_size": 2, "samples": 3, "sample_steps": 2, "cfw_steps": 2, "cfw_batch": 2, "cfw_crop": 32},
 }
 
 
@@ -65,16 +72,34 @@ def test_every_recipe_is_configured_and_writes_what_it_says(zoo) -> None:
     assert all(names.index(need) < names.index(name) for name in names for need in RECIPES[name].needs)
 
 
-@pytest.mark.parametrize("name", ["bsrgan", "swinir", "seesr"])
+@pytest.mark.parametrize("name", ["bsrgan", "swinir", "seesr", "pasd", "stablesr"])
 def test_trained_sr_models_load_and_enlarge(zoo, name) -> None:
     torch.set_num_threads(1)
-    options = {"steps": 2} if name == "seesr" else {}
+    noisy = {"seesr": {}, "pasd": {}, "stablesr": {"latent_overlap": 16}}
+    options = {"steps": 2, "process_size": 128, **noisy[name]} if name in noisy else {}
     model = load_upscaler(name, "mini", zoo, "cpu", "fp32", options)
     lr = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(1))
     first, again, other = (model.upscale(lr, [seed]) for seed in (1, 1, 2))
     assert first.shape == (1, 3, 128, 128)
     assert torch.equal(first, again)
-    assert torch.equal(first, other) == (name != "seesr")
+    assert torch.equal(first, other) == (name not in noisy)
+
+
+def test_the_trained_captioner_speaks_the_words_of_scenes(zoo, pool_folder) -> None:
+    pool, words = open_pool(pool_folder), set(TOKENS)
+    reader = load_captioner("mini", find_weights("mini", zoo, "coca"), "cpu")
+    caption = reader(torch.from_numpy(pool.images[0].transpose(2, 0, 1) / 255).float())
+    assert caption.endswith(" ") and set(caption.split()) <= words
+    # the tokens of training, of the search and of the file of words are the same ones
+    ids = torch.tensor(tokenize([pool.captions[0]], CONTEXT))[0].tolist()
+    assert reader.decode([i for i in ids if i not in (0, *reader.ends)]) == f"{pool.captions[0]} "
+
+
+def test_heads_that_show_the_picture_cost_nothing() -> None:
+    gt = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    shown = [torch.nn.functional.interpolate(gt * 2 - 1, (s, s), mode="bilinear") for s in (8, 4)]
+    assert float(restored_loss(shown, gt)) == 0
+    assert float(restored_loss([one + 0.25 for one in shown], gt)) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("name", ["pe-core", "dinov2"])
@@ -134,16 +159,14 @@ def test_windows_hold_their_object_and_name_what_they_show(pool_folder) -> None:
     assert windows.draw(0, np.random.default_rng(0), 32).caption == scene
 
 
-def test_a_window_of_a_batch_is_the_same_part_of_latents_and_condition() -> None:
+def test_a_window_is_the_same_part_of_everything_that_shows_a_picture() -> None:
     cells = torch.arange(64.0).reshape(1, 1, 8, 8)
     large = cells.repeat_interleave(4, 2).repeat_interleave(4, 3)
-    batch = Batch(cells, large, torch.zeros(1, 2, 3), ["star"])
     seen = set()
     for number in range(20):
-        part = window(batch, 4, np.random.default_rng(number))
-        assert part.latents.shape == (1, 1, 4, 4) and part.context is batch.context and part.prompts == ["star"]
-        assert torch.equal(part.condition[:, :, ::4, ::4], part.latents)
-        seen.add(float(part.latents[0, 0, 0, 0]))
+        latents, condition = window((cells, large), 4, np.random.default_rng(number))
+        assert latents.shape == (1, 1, 4, 4) and torch.equal(condition[:, :, ::4, ::4], latents)
+        seen.add(float(latents[0, 0, 0, 0]))
     assert len(seen) > 5
 
 

@@ -18,17 +18,26 @@ from hlf.sr.base import pick_device
 from hlf.sr.registry import MODELS, load_upscaler, model_module
 from hlf.sr.run import upscale_images
 from hlf.sr.swinir import pad
+from pasd_helpers import tiny_pasd_zoo
 from seesr_helpers import tiny_seesr_zoo
 from sr_helpers import Toy, lr_table, picture, png, tiny_zoo
+from stablesr_helpers import tiny_stablesr_zoo
+
+# of the models that sample, a few steps; tiles of the tiny StableSR are smaller than the official overlap
+QUICK = {
+    "seesr": {"steps": 2},
+    "pasd": {"steps": 2, "process_size": 32},
+    "stablesr": {"steps": 2, "latent_overlap": 4},
+}
 
 
 @pytest.fixture(scope="module")
 def zoo(tmp_path_factory):
-    return tiny_seesr_zoo(tiny_zoo(tmp_path_factory.mktemp("zoo")))
+    return tiny_stablesr_zoo(tiny_pasd_zoo(tiny_seesr_zoo(tiny_zoo(tmp_path_factory.mktemp("zoo")))))
 
 
 def load(zoo, name, precision="fp32"):
-    return load_upscaler(name, "mini", zoo, "cpu", precision, {"seesr": {"steps": 2}}.get(name, {}))
+    return load_upscaler(name, "mini", zoo, "cpu", precision, QUICK.get(name, {}))
 
 
 def run(table, results, upscaler, **how):
@@ -80,20 +89,30 @@ def test_batch_and_single_agree(zoo, name):
     model = load(zoo, name)
     lr = torch.stack([to_tensor(picture(9, 11, phase)) for phase in range(3)])
     single = torch.cat([model.upscale(one[None], [0]) for one in lr])
-    assert (model.upscale(lr, [0, 0, 0]) - single).abs().max() < (1.01 / 255 if name == "seesr" else 1e-5)
+    assert (model.upscale(lr, [0, 0, 0]) - single).abs().max() < (1.01 / 255 if name in QUICK else 1e-5)
 
 
 @pytest.mark.parametrize(
     ("name", "precision"),
-    [("bsrgan", "bf16"), ("bsrgan", "fp16"), ("swinir", "bf16"), ("seesr", "bf16"), ("seesr", "fp16")],
+    [
+        ("bsrgan", "bf16"),
+        ("bsrgan", "fp16"),
+        ("swinir", "bf16"),
+        ("seesr", "bf16"),
+        ("seesr", "fp16"),
+        ("pasd", "bf16"),
+        ("pasd", "fp16"),
+        ("stablesr", "bf16"),
+        ("stablesr", "fp16"),
+    ],
 )
 def test_low_precision_is_close_and_fp32_on_request_is_exact(zoo, name, precision):
     lr = to_tensor(picture(12, 12))[None]
     exact = load(zoo, name).upscale(lr, [0])
     low = load(zoo, name, precision)
     worst = float((low.upscale(lr, [0]) - exact).abs().max())
-    # bf16 has 8 bits: 1/256 of values near 1, a few times; SeeSR adds up two steps and guidance
-    assert 0 < worst < (0.05 if name == "seesr" else 0.02), f"{name} {precision}: {worst:.3g}"
+    # bf16 has 8 bits: 1/256 of values near 1, a few times; the sampling models add up two steps
+    assert 0 < worst < (0.05 if name in QUICK else 0.02), f"{name} {precision}: {worst:.3g}"
     assert torch.equal(low.upscale(lr, [0], "fp32"), exact)
 
 

@@ -48,8 +48,8 @@ def test_tiles_of_a_model_without_context_change_nothing(tile, overlap):
     assert len(model.calls) == (1 if tile == 64 else len(rows) * len(columns)), "each tile is computed once"
 
 
-# SeeSR tiles in its latent space, see test_seesr.py
-@pytest.mark.parametrize("name", sorted(set(MODELS) - {"seesr"}))
+# SeeSR and PASD tile in their latent space, see test_seesr.py and test_pasd.py
+@pytest.mark.parametrize("name", sorted(set(MODELS) - {"seesr", "pasd"}))
 def test_no_seam_shows(zoo, name):
     """Bound: one grey level for the tiny random networks, and a fifth of what tiles without overlap do."""
     model = load_upscaler(name, "mini", zoo, "cpu", "fp32", {})

@@ -71,9 +71,9 @@ def test_a_file_that_is_no_checkpoint_is_named(tmp_path, suffix, content):
 def test_missing_file_and_unknown_suffix(tmp_path):
     with pytest.raises(HlfError, match=r"gone.pth does not exist"):
         read_state(tmp_path / "gone.pth")
-    (tmp_path / "x.ckpt").write_bytes(b"1")
+    (tmp_path / "x.onnx").write_bytes(b"1")
     with pytest.raises(HlfError, match=r"expected a name ending in .safetensors"):
-        read_state(tmp_path / "x.ckpt")
+        read_state(tmp_path / "x.onnx")
 
 
 def change(state, how):

@@ -74,6 +74,18 @@ def rrdbnet(**cfg: Any) -> "nn.Module":
     return _build("basicsr.archs.rrdbnet_arch", "RRDBNet", cfg)
 
 
+def rrdb(**cfg: Any) -> "nn.Module":
+    """One residual-in-residual dense block, (N, C, H, W) to the same.
+
+    Args:
+        cfg: num_feat, num_grow_ch.
+
+    Raises:
+        HlfError: basicsr is not installed, or an argument is unknown.
+    """
+    return _build("basicsr.archs.rrdbnet_arch", "RRDB", cfg)
+
+
 def swinir(**cfg: Any) -> "nn.Module":
     """SwinIR as basicsr's class; H and W must be multiples of window_size (no padding inside), output not clamped.
 

@@ -5,7 +5,6 @@ ones, so published files load strictly. The stock loader of diffusers must not b
 image attention that it leaves out.
 """
 
-import inspect
 from typing import Any
 
 from diffusers.models.controlnets.controlnet import ControlNetModel
@@ -14,6 +13,7 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor, nn
 
 from hlf.errors import HlfError
+from hlf.nets.stock import stock_arguments
 
 # width of the RAM sequence that the image attention reads; fixed in the official program, not in its config files
 IMAGE_WIDTH = 512
@@ -177,18 +177,7 @@ def _arguments(stock: type[nn.Module], config: dict[str, Any], path: str) -> dic
             f"{path} lacks use_image_cross_attention: true, so it describes a plain Stable Diffusion network; "
             "give the folder of SeeSR"
         )
-    known = inspect.signature(stock.__init__).parameters
-    own = {key: value for key, value in config.items() if not key.startswith("_")}
-    for key, value in own.items():
-        if key not in known and key != "use_image_cross_attention" and value not in (None, False):
-            raise HlfError(f"{path} sets {key} to {value!r}, which this network does not have; give the file of SeeSR")
-    return {key: value for key, value in own.items() if key in known and key != "self"}
-
-
-def copy_encoder(controlnet: SeeSRControlNet, unet: SeeSRUNet) -> None:
-    """Start a ControlNet from a denoiser: input, time embedding, encoder and middle, image attention included."""
-    for part in ("conv_in", "time_embedding", "down_blocks", "mid_block"):
-        getattr(controlnet, part).load_state_dict(getattr(unet, part).state_dict())
+    return stock_arguments(stock, config, path, "SeeSR", ("use_image_cross_attention",))
 
 
 def trainable(unet: SeeSRUNet, controlnet: SeeSRControlNet) -> list[nn.Parameter]:

@@ -29,6 +29,7 @@ class Descriptor:
         zoo: where the weights come from, mini or official.
         weights_sha256: one digest of all weight files.
         tiles_itself: the model divides large images on its own, in its latent space; `hlf.sr.tiling` leaves it alone.
+        texts_sha256: digest of a file of texts that the results depend on; empty without one.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Descriptor:
     zoo: str
     weights_sha256: str
     tiles_itself: bool = False
+    texts_sha256: str = ""
 
 
 class Upscaler(ABC):
@@ -79,6 +81,9 @@ class Upscaler(ABC):
     def texts(self, lr: "Tensor") -> list[tuple[str, str]]:
         """Prompt and tags that the model uses for each image of `lr`; empty for models that read no text."""
         return [("", "")] * len(lr)
+
+    def introduce(self, image: "Tensor", image_id: str, level: float) -> None:  # noqa: B027 (most models need no name)
+        """Tell the model the name of an image (3, h, w) before anything is asked about it."""
 
     def check(self, lr: "Tensor", seeds: list[int]) -> None:
         """Raise HlfError unless `lr` and `seeds` keep the contract of `upscale`."""

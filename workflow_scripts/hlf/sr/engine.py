@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hlf.errors import HlfError
-from hlf.files import sha256
+from hlf.files import read_json, sha256, write_json
 from hlf.images import decode_image, from_tensor, to_tensor, write_png
 from hlf.resume import kept, record_path, remember
 from hlf.sr.base import Upscaler
@@ -122,7 +122,9 @@ def _open(item: Item, upscaler: Upscaler, settings: Settings) -> "tuple[Item, Te
             for precision in dict.fromkeys((upscaler.precision, "fp32")):
                 if kept(item.sr, record_path(item.sr), _facts(item, digest, precision, upscaler, settings)):
                     return _kept(item, data, precision, upscaler)
-        return item, to_tensor(decode_image(data, str(item.lr), upscaler.descriptor.min_side)), digest
+        image = to_tensor(decode_image(data, str(item.lr), upscaler.descriptor.min_side))
+        upscaler.introduce(image, item.image_id, item.level)
+        return item, image, digest
     except HlfError as error:
         return Failed(item, str(error))
 
@@ -133,10 +135,29 @@ def _kept(item: Item, data: bytes, precision: str, upscaler: Upscaler) -> Made:
 
     with Image.open(item.sr) as picture:
         width, height = picture.size
-    prompt = tags = ""
+    digest, prompt, tags = sha256(item.sr), "", ""
     if upscaler.descriptor.needs_prompt:
-        prompt, tags = upscaler.texts(to_tensor(decode_image(data, str(item.lr)))[None])[0]
-    return Made(item, width, height, sha256(item.sr), precision, prompt, tags, None)
+        known = _noted_texts(item.sr, digest)
+        if known is None:
+            image = to_tensor(decode_image(data, str(item.lr)))
+            upscaler.introduce(image, item.image_id, item.level)
+            known = upscaler.texts(image[None])[0]
+        prompt, tags = known
+    return Made(item, width, height, digest, precision, prompt, tags, None)
+
+
+def _texts_path(picture: Path) -> Path:
+    """Where the texts that a picture was made with stand: finding them again may cost more than the picture."""
+    return record_path(picture).with_suffix(".texts")
+
+
+def _noted_texts(picture: Path, digest: str) -> tuple[str, str] | None:
+    """Prompt and tags of a picture of an earlier run, None when nothing whole tells them."""
+    try:
+        noted = read_json(_texts_path(picture))
+        return (str(noted["prompt"]), str(noted["tags"])) if noted["sha256"] == digest else None
+    except (HlfError, OSError, KeyError, TypeError):
+        return None
 
 
 def _make(group: "list[tuple[Item, Tensor, str]]", upscaler: Upscaler, settings: Settings) -> list[Made | Failed]:
@@ -154,6 +175,8 @@ def _make(group: "list[tuple[Item, Tensor, str]]", upscaler: Upscaler, settings:
             results.append(Failed(item, reason))
             continue
         written = hashlib.sha256(write_png(item.sr, from_tensor(sr))).hexdigest()
+        if upscaler.descriptor.needs_prompt:
+            write_json(_texts_path(item.sr), {"sha256": written, "prompt": text[0], "tags": text[1]})
         remember(written, record_path(item.sr), _facts(item, digest, precision, upscaler, settings))
         results.append(Made(item, sr.shape[-1], sr.shape[-2], written, precision, *text, seconds))
     return results
@@ -207,7 +230,9 @@ def _fault(lr: "Tensor", sr: "Tensor") -> str:
 
 def _facts(item: Item, digest: str, precision: str, upscaler: Upscaler, settings: Settings) -> dict[str, Any]:
     """Everything a picture depends on, for `hlf.resume`; `precision` is the one it came out in, maybe at second try."""
+    texts = upscaler.descriptor.texts_sha256
     return {
+        **({"texts_sha256": texts} if texts else {}),
         "lr_sha256": digest,
         "weights_sha256": upscaler.descriptor.weights_sha256,
         "model": upscaler.descriptor.name,

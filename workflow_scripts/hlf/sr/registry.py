@@ -15,7 +15,9 @@ from hlf.sr.options import resolve
 MODELS: dict[str, str] = {
     "bsrgan": "hlf.sr.bsrgan",
     "swinir": "hlf.sr.swinir",
+    "stablesr": "hlf.sr.stablesr",
     "seesr": "hlf.sr.seesr",
+    "pasd": "hlf.sr.pasd",
 }
 
 

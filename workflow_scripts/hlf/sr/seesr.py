@@ -15,23 +15,26 @@ decoder 1. Both guidance branches of all images of a batch go through one call.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from hlf.errors import HlfError
-from hlf.images import from_tensor, to_tensor
-from hlf.sr.base import Descriptor, Upscaler, fixed_kernels
+from hlf.sr.base import Descriptor
 from hlf.sr.diffusion import sampling, sizes, vae
 from hlf.sr.diffusion.base_model import BaseFiles, load_scheduler
-from hlf.sr.diffusion.colour import FIXES, fix_colours
+from hlf.sr.diffusion.colour import FIXES
+from hlf.sr.diffusion.latent import LatentUpscaler
+from hlf.sr.diffusion.networks import Networks, Predictor, guided_text
+from hlf.sr.diffusion.placing import DTYPES
 from hlf.sr.diffusion.prompts import join_prompt
 from hlf.sr.diffusion.tagger import Tagger, load_tagger
-from hlf.sr.diffusion.tiles import predict_tiled
 from hlf.sr.options import Option
-from hlf.sr.seesr_networks import DTYPES, Networks, load_networks
+from hlf.sr.seesr_networks import load_networks
 from hlf.zoo.registry import find_all_weights, weights_sha256
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # defaults of test_seesr.py and of the pipeline it calls
 OPTIONS: dict[str, Option] = {
@@ -57,13 +60,13 @@ OPTIONS: dict[str, Option] = {
 }
 
 
-class SeeSR(Upscaler):
+class SeeSR(LatentUpscaler):
     """SeeSR on its device.
 
     Args:
         descriptor: facts about the model.
         files: paths by zoo entry, see `load`.
-        tagger: RAM with DAPE.
+        tagger: RAM with DAPE, always float32.
         device: cpu or cuda.
         precision: fp32, fp16 or bf16.
         options: every name of OPTIONS.
@@ -78,20 +81,14 @@ class SeeSR(Upscaler):
         precision: str,
         options: dict[str, Any],
     ) -> None:
-        super().__init__(descriptor, precision)
-        self.files, self.tagger, self.device, self.options = files, tagger, device, options
-        self.scheduler = load_scheduler(BaseFiles(*files["sd-base"]))
-        self._networks = {precision: load_networks(files, device, precision, options["compile"])}
-        self._shared = [_generator(options["official_seed"], device) for _ in range(2)]
-
-    def networks(self, precision: str) -> Networks:
-        """Networks of a precision. Another than the own one, which a second try in fp32 needs, is read from the files.
-
-        So a picture that is made in fp32 at second try is the one that fp32 gives at once.
-        """
-        if precision not in self._networks:
-            self._networks[precision] = load_networks(self.files, self.device, precision, self.options["compile"])
-        return self._networks[precision]
+        super().__init__(
+            descriptor,
+            device,
+            precision,
+            options,
+            lambda wanted: load_networks(files, device, wanted, options["compile"]),
+        )
+        self.tagger, self.scheduler = tagger, load_scheduler(BaseFiles(*files["sd-base"]))
 
     def texts(self, lr: Tensor) -> list[tuple[str, str]]:
         """See `Upscaler.texts`; the tagger runs once per image, whoever asks first."""
@@ -100,41 +97,20 @@ class SeeSR(Upscaler):
     def _prompt(self, tags: str) -> str:
         return join_prompt(tags, self.options["user_prompt"], self.options["added_prompt"])
 
-    def upscale(self, lr: Tensor, seeds: list[int], precision: str | None = None) -> Tensor:
-        """See `Upscaler.upscale`; the networks hold their weights in the precision, RAM is always float32."""
-        self.check(lr, seeds)
-        networks = self.networks(precision or self.precision)
-        with torch.inference_mode(), fixed_kernels():
-            images = torch.stack([to_tensor(self._processed(one, networks)) for one in lr])
-            context = torch.cat([self.tagger(one)[1] for one in lr])
-            prompts = [prompt for prompt, _ in self.texts(lr)]
-            latents = self.sample(networks, images.to(self.device), context, prompts, self._draws(seeds))
-            sr = vae.decode(networks.vae, latents, self.options["vae_decoder_tile"])
-            finite = torch.isfinite(sr).flatten(1).all(1)
-            sr = self._recoloured(sr.nan_to_num().clamp(0, 1), images.to(self.device)).cpu()
-        height, width = (side * self.descriptor.scale for side in lr.shape[-2:])
-        whole = [to_tensor(sizes.finished(from_tensor(one), width, height)) for one in sr]
-        # a picture cannot hold NaN, but the caller must see that the model failed
-        done = [one if ok else torch.full_like(one, torch.nan) for one, ok in zip(whole, finite.tolist(), strict=True)]
-        return torch.stack(done).to(lr.device)
-
-    def _processed(self, lr: Tensor, networks: Networks) -> Any:
-        """LR image (3, h, w) at the size the networks work at, uint8 (H, W, 3)."""
+    def enlarge(self, lr: "np.ndarray", networks: Networks) -> "np.ndarray":
+        """See `LatentUpscaler.enlarge`."""
         factor = vae.factor(networks.vae)
         size = self.options["process_size"] or networks.unet.config["sample_size"] * factor
-        return sizes.processed(from_tensor(lr), self.options["upscale"], size, factor)
+        return sizes.processed(lr, self.options["upscale"], size, factor)
 
-    def _recoloured(self, sr: Tensor, images: Tensor) -> Tensor:
-        """Result at 8-bit levels with the colours of the enlarged LR images; both (N, 3, H, W) in [0, 1]."""
-        sr = (sr * 255).round() / 255
-        return fix_colours(sr, images, self.options["color_fix"], self.options["truncate"])
+    def latents(self, networks: Networks, lr: Tensor, images: Tensor, draws: sampling.Draws) -> Tensor:
+        """See `LatentUpscaler.latents`."""
+        context = torch.cat([self.tagger(one)[1] for one in lr])
+        return self.sample(networks, images, context, [prompt for prompt, _ in self.texts(lr)], draws)
 
-    def _draws(self, seeds: list[int]) -> sampling.Draws:
-        if not self.options["official_order"]:
-            return sampling.seeded(seeds)
-        if len(seeds) > 1:
-            raise HlfError("sr.seesr.official_order makes images one after the other; set sr.batch_size to 1")
-        return sampling.shared(self._shared[0], self._shared[1], self.options["guidance_scale"] > 1)
+    def shared_draws(self, generators: list[torch.Generator]) -> sampling.Draws:
+        """One generator for noise and steps, one for the VAE's posterior, which is drawn for both guidance branches."""
+        return sampling.shared(generators[0], generators[1], self.options["guidance_scale"] > 1)
 
     def sample(
         self,
@@ -162,59 +138,8 @@ class SeeSR(Upscaler):
             posterior = draws.posterior_normal(shape, self.device)
             latents = vae.encode(networks.vae, images, posterior, opt["vae_encoder_tile"])
         start = sampling.start(self.scheduler, latents, noise)
-        text = networks.text(prompts)
-        if opt["guidance_scale"] > 1:
-            negative = networks.text([opt["negative_prompt"]]).expand(len(text), -1, -1)
-            text = torch.cat([negative, text])
-        predict = Predictor(networks, images, context, text, opt)
+        predict = Predictor(networks, images, guided_text(networks, prompts, opt), opt, context)
         return sampling.sample(predict, self.scheduler, start, opt["steps"], draws, watch)
-
-
-class Predictor:
-    """Guided noise prediction for a batch; guidance acts on the text only.
-
-    Args:
-        networks: UNet and ControlNet.
-        images: condition (N, 3, H, W) in [0, 1].
-        context: (N, tokens, 512).
-        text: (N, 77, D), or (2N, 77, D) with the negative rows first.
-        options: of the model.
-    """
-
-    def __init__(self, networks: Networks, images: Tensor, context: Tensor, text: Tensor, options: dict[str, Any]):
-        dtype = next(networks.unet.parameters()).dtype
-        self.networks, self.options, self.factor = networks, options, vae.factor(networks.vae)
-        self.branches = len(text) // len(images)
-        self.images, self.context = (
-            torch.cat([part.to(dtype)] * self.branches) for part in (images, context.to(images.device))
-        )
-        self.text = text.to(dtype)
-
-    def __call__(self, latents: Tensor, timestep: Tensor) -> Tensor:
-        """Prediction (N, 4, h, w) float32 for latents (N, 4, h, w) at one timestep."""
-        doubled = torch.cat([latents] * self.branches).to(self.text.dtype)
-        predicted = predict_tiled(
-            doubled,
-            lambda tile, box: self._tile(tile, box, timestep),
-            self.options["latent_tile"],
-            self.options["latent_overlap"],
-        )
-        return sampling.guide(predicted, self.options["guidance_scale"]) if self.branches == 2 else predicted
-
-    def _tile(self, tile: Tensor, box: tuple[slice, slice], timestep: Tensor) -> Tensor:
-        rows, columns = (slice(edge.start * self.factor, edge.stop * self.factor) for edge in box)
-        inputs = (tile, timestep, self.text, self.context)
-        residuals = self.networks.controlnet(
-            *inputs, self.images[..., rows, columns], self.options["conditioning_scale"]
-        )
-        predicted: Tensor = self.networks.unet(*inputs, residuals)
-        return predicted
-
-
-def _generator(seed: int | None, device: str) -> torch.Generator:
-    """Generator that goes on from image to image; without a seed it has torch's fixed default state."""
-    generator = torch.Generator(device)
-    return generator if seed is None else generator.manual_seed(seed)
 
 
 def load(zoo: str, folder: Path, device: str, precision: str, options: dict[str, Any]) -> SeeSR:

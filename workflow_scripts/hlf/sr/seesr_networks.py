@@ -1,30 +1,11 @@
 """The networks of SeeSR that run in a chosen precision, read from the files of a zoo."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import torch
-from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-
-from hlf.errors import HlfError
 from hlf.nets import seesr as nets
-from hlf.sr.diffusion import vae
-from hlf.sr.diffusion.base_model import BaseFiles, load_text_encoder, load_vae
-from hlf.sr.diffusion.prompts import TextEncoder
-from hlf.zoo.load import build_filled, read_config, read_state
-
-DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-
-
-@dataclass
-class Networks:
-    """The networks that run in the chosen precision."""
-
-    unet: nets.SeeSRUNet
-    controlnet: nets.SeeSRControlNet
-    vae: AutoencoderKL
-    text: TextEncoder
+from hlf.sr.diffusion.base_model import BaseFiles
+from hlf.sr.diffusion.networks import Networks
+from hlf.sr.diffusion.networks import load_networks as load_both
 
 
 def load_networks(files: dict[str, list[Path]], device: str, precision: str, compiled: bool) -> Networks:
@@ -39,38 +20,12 @@ def load_networks(files: dict[str, list[Path]], device: str, precision: str, com
     Raises:
         HlfError: keys or shapes that do not fit.
     """
-    base, dtype = BaseFiles(*files["sd-base"]), DTYPES[precision]
-    unet_config, unet_weights, control_config, control_weights = files["seesr"]
-    unet = build_filled(
-        lambda: nets.unet(read_config(unet_config), str(unet_config)),
-        read_state(unet_weights, mapped=True),
-        unet_weights,
+    return load_both(
+        lambda config, _keys, path: nets.unet(config, path),
+        lambda config, _keys, path: nets.controlnet(config, path),
+        files["seesr"],
+        BaseFiles(*files["sd-base"]),
+        device,
+        precision,
+        compiled,
     )
-    controlnet = build_filled(
-        lambda: nets.controlnet(read_config(control_config), str(control_config)),
-        read_state(control_weights, mapped=True),
-        control_weights,
-    )
-    networks = Networks(
-        _placed(unet, device, dtype, compiled),
-        _placed(controlnet, device, dtype, compiled),
-        load_vae(base, dtype, device),
-        load_text_encoder(base, dtype, device),
-    )
-    condition = 2 ** (len(networks.controlnet.config["conditioning_embedding_out_channels"]) - 1)
-    if condition != vae.factor(networks.vae):
-        raise HlfError(
-            f"ControlNet in {control_config.parent} reads images {condition} times as large as the latent, the VAE "
-            f"in {base.vae_config.parent} makes them {vae.factor(networks.vae)} times as large; "
-            "they belong to other models"
-        )
-    return networks
-
-
-def _placed(network: Any, device: str, dtype: torch.dtype, compiled: bool) -> Any:
-    """Network on its device, in the memory layout that convolutions on GPUs are fastest with."""
-    # the method of torch: that of diffusers warns of modules to keep in float32, of which it then names none
-    torch.nn.Module.to(network, device, dtype)
-    if device == "cuda":
-        network.to(memory_format=torch.channels_last)
-    return torch.compile(network) if compiled else network

@@ -28,7 +28,9 @@ class Recipe:
 
 
 _DIFFUSERS = ("config.json", "diffusion_pytorch_model.safetensors")
-_SEESR = tuple(f"{network}/{file}" for network in ("unet", "controlnet") for file in _DIFFUSERS)
+_STEERED = tuple(f"{network}/{file}" for network in ("unet", "controlnet") for file in _DIFFUSERS)
+_COCA = ("config.json", "model.safetensors", "words.txt")
+_STABLESR = tuple(f"{stage}/{file}" for stage in ("structure", "cfw") for file in ("config.json", "model.safetensors"))
 _RAM = ("config.json", "model.safetensors", "ram_tag_list.txt", "ram_tag_list_threshold.txt")
 _BASE = (
     "tokenizer/vocab.json", "tokenizer/merges.txt", "tokenizer/tokenizer_config.json",
@@ -46,7 +48,10 @@ RECIPES = {
     "base": Recipe("hlf.training.text_to_image", "run", "sd-base", _BASE, ("vae",), "unet/README.md"),
     "ram": Recipe("hlf.training.tagger", "run", "ram", _RAM, ("vgg",)),
     "dape": Recipe("hlf.training.tagger", "run_dape", "dape", needs=("ram",)),
-    "seesr": Recipe("hlf.training.seesr", "run", "seesr", _SEESR, ("base", "ram", "dape"), "unet/README.md"),
+    "seesr": Recipe("hlf.training.seesr", "run", "seesr", _STEERED, ("base", "ram", "dape"), "unet/README.md"),
+    "coca": Recipe("hlf.training.coca", "run", "coca", _COCA, ("vgg",)),
+    "pasd": Recipe("hlf.training.pasd", "run", "pasd", _STEERED, ("base",), "unet/README.md"),
+    "stablesr": Recipe("hlf.training.stablesr", "run", "stablesr", _STABLESR, ("base", "vgg"), "cfw/README.md"),
 }
 
 

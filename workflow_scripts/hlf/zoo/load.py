@@ -22,7 +22,7 @@ def read_state(
     """State dict of a checkpoint file, on the CPU, unwrapped with `unwrap`.
 
     Args:
-        path: .safetensors, or .pth/.pt/.bin, which is opened with `weights_only=True`: no code of the file runs.
+        path: .safetensors, or .pth/.pt/.bin/.ckpt, which is opened with `weights_only=True`: no code of the file runs.
         keys: outer keys that may hold the state dict, first match wins.
         mapped: tensors are read from the file when they are used, for files of gigabytes; the file must stay as it is
             while the tensors live.
@@ -40,12 +40,12 @@ def read_state(
     try:
         if path.suffix == ".safetensors":
             content: Any = load_file(path) if mapped else load(path.read_bytes())
-        elif path.suffix in (".pth", ".pt", ".bin"):
+        elif path.suffix in (".pth", ".pt", ".bin", ".ckpt"):
             # only the zip format can be mapped, not the one before torch 1.6
             mapped = mapped and zipfile.is_zipfile(path)
             content = torch.load(path, map_location="cpu", weights_only=not trusted, mmap=mapped)
         else:
-            raise HlfError(f"checkpoint {path}: expected a name ending in .safetensors, .pth, .pt or .bin")
+            raise HlfError(f"checkpoint {path}: expected a name ending in .safetensors, .pth, .pt, .bin or .ckpt")
     except HlfError:
         raise
     except Exception as error:  # truncated archives, pickles with code and plain text all fail with types of their own

@@ -1,8 +1,10 @@
 """Which files each model needs, where they are published, and under which licence. Two zoos, never mixed."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hlf.errors import HlfError
 from hlf.files import sha256
@@ -22,7 +24,7 @@ class Entry:
         licence: SPDX name, or the name its publisher gives where SPDX has none.
         loader: module that reads them.
         needs: other entries of the same zoo that the model cannot do without.
-        older: file -> name it had in older publications, taken where the file itself is absent.
+        older: file -> other name, such as that of older publications, taken where the file itself is absent.
     """
 
     files: tuple[str, ...]
@@ -63,13 +65,26 @@ def _base(folder: str, source: str, licence: str) -> Entry:
     )
 
 
-def _seesr(source: str) -> Entry:
-    weights = [f"seesr/{part}/diffusion_pytorch_model" for part in ("unet", "controlnet")]
+def _steered(folder: str, source: str, loader: str, needs: tuple[str, ...]) -> Entry:
+    """UNet and ControlNet of an SR model on a base model, in the layout of diffusers."""
+    weights = [f"{folder}/{part}/diffusion_pytorch_model" for part in ("unet", "controlnet")]
     files = [file for name in weights for file in (name.rpartition("/")[0] + "/config.json", f"{name}.safetensors")]
     older = tuple((f"{name}.safetensors", f"{name}.bin") for name in weights)
-    return Entry(tuple(files), source, "Apache-2.0", "hlf.sr.seesr", ("sd-base", "ram", "dape"), older)
+    return Entry(tuple(files), source, "Apache-2.0", loader, needs, older)
 
 
+def _seesr(source: str) -> Entry:
+    return _steered("seesr", source, "hlf.sr.seesr", ("sd-base", "ram", "dape"))
+
+
+def _stablesr(file: str) -> Entry:
+    """Main file of a StableSR and that of CFW, which all variants share; safetensors with the same keys do as well."""
+    files = (file, "vqgan_cfw_00011.ckpt")
+    older = tuple((name, name.replace(".ckpt", ".safetensors")) for name in files)
+    return Entry(files, f"{_HUB} Iceclear/StableSR", "S-Lab License 1.0 (non-commercial)", "hlf.sr.stablesr", (), older)
+
+
+_MODEL = ("config.json", "model.safetensors")
 _TAGS = ("ram_tag_list.txt", "ram_tag_list_threshold.txt")
 _SWINIR = "GitHub release v0.0 of JingyunLiang/SwinIR"
 ENTRIES: dict[tuple[str, str], Entry] = {
@@ -79,11 +94,24 @@ ENTRIES: dict[tuple[str, str], Entry] = {
     ("mini", "dinov2"): _mini("dinov2", "hlf.backbones"),
     ("mini", "sd-base"): _base("sd-base", _OWN, "Apache-2.0"),
     ("mini", "seesr"): _seesr(_OWN),
+    ("mini", "sd-unet"): Entry(
+        ("sd-base/unet/config.json", "sd-base/unet/diffusion_pytorch_model.safetensors"),
+        _OWN, "Apache-2.0", "hlf.sr.stablesr_networks",
+    ),
+    ("mini", "stablesr"): Entry(
+        tuple(f"stablesr/{part}/{file}" for part in ("structure", "cfw") for file in _MODEL),
+        _OWN, "Apache-2.0", "hlf.sr.stablesr", ("sd-base", "sd-unet"),
+    ),
     ("mini", "ram"): Entry(
         ("ram/config.json", "ram/model.safetensors", *(f"ram/{name}" for name in _TAGS)),
         _OWN, "Apache-2.0", "hlf.sr.diffusion.tagger",
     ),
     ("mini", "dape"): Entry(("dape/model.safetensors",), _OWN, "Apache-2.0", "hlf.sr.diffusion.tagger"),
+    ("mini", "pasd"): _steered("pasd", _OWN, "hlf.sr.pasd", ("sd-base", "coca")),
+    ("mini", "coca"): Entry(
+        ("coca/config.json", "coca/model.safetensors", "coca/words.txt"),
+        _OWN, "Apache-2.0", "hlf.sr.diffusion.captioner",
+    ),
     # content reader of the simulated observers, and network of the perceptual loss: the official world needs neither
     ("mini", "reader"): _mini("reader", "hlf.nets.reader"),
     ("mini", "vgg"): _mini("vgg", "hlf.nets.vgg"),
@@ -102,6 +130,9 @@ ENTRIES: dict[tuple[str, str], Entry] = {
         "OpenRAIL++-M",
     ),
     ("official", "seesr"): _seesr("cloud drive linked in the README of cswry/SeeSR"),
+    ("official", "stablesr"): _stablesr("stablesr_000117.ckpt"),
+    ("official", "stablesr-turbo"): _stablesr("stablesr_turbo.ckpt"),
+    ("official", "stablesr-768v"): _stablesr("stablesr_768v_000139.ckpt"),
     ("official", "ram"): Entry(
         ("ram_swin_large_14m.pth", *_TAGS),
         f"{_HUB} xinyu1205/recognize-anything, the two lists in folder ram/data of GitHub xinyu1205/recognize-anything",
@@ -109,6 +140,18 @@ ENTRIES: dict[tuple[str, str], Entry] = {
     ),
     ("official", "dape"): Entry(
         ("DAPE.pth",), "cloud drive linked in the README of cswry/SeeSR", "Apache-2.0", "hlf.sr.diffusion.tagger"
+    ),
+    ("official", "pasd"): _steered(
+        "pasd", f"{_HUB} yangtao9009/PASD, folder pasd/checkpoint-100000", "hlf.sr.pasd", ("sd15", "coca")
+    ),
+    ("official", "sd15"): _base(
+        "stable-diffusion-v1-5",
+        f"{_HUB} stable-diffusion-v1-5/stable-diffusion-v1-5 (runwayml's own was withdrawn)",
+        "CreativeML-OpenRAIL-M",
+    ),
+    ("official", "coca"): Entry(
+        ("mscoco_finetuned_CoCa-ViT-L-14-laion2B-s13B-b90k/open_clip_pytorch_model.bin",),
+        f"{_HUB} laion/mscoco_finetuned_CoCa-ViT-L-14-laion2B-s13B-b90k", "MIT", "hlf.sr.diffusion.captioner",
     ),
     ("official", "pe-core"): Entry(
         ("PE-Core-L-14-336/open_clip_model.safetensors",),
@@ -152,6 +195,17 @@ def entry_name(zoo: str, model: str, variant: str = "") -> str:
     """
     name = f"{model}-{variant.lower()}"
     return name if (zoo, name) in ENTRIES else model
+
+
+def needed(zoo: str, model: str, options: Mapping[str, Any]) -> list[str]:
+    """Entries that an SR model reads with these options: `with_needs`, but no captioner where nothing asks for it.
+
+    >>> needed("official", "pasd", {"captions": "captions.csv"}), needed("official", "pasd", {})
+    (['pasd', 'sd15'], ['pasd', 'sd15', 'coca'])
+    """
+    names = with_needs(zoo, entry_name(zoo, model, options.get("variant", "")))
+    silent = options.get("captions") or options.get("information") == "none"
+    return [name for name in names if not (silent and name == "coca")]
 
 
 def weight_paths(zoo: str, folder: str | Path, name: str) -> list[Path]:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
+from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 from transformers.utils import logging
 
@@ -49,19 +50,24 @@ def load_scheduler(files: BaseFiles) -> DDPMScheduler:
 
 
 def load_vae(files: BaseFiles, dtype: torch.dtype, device: str) -> AutoencoderKL:
-    """VAE in a float type on a device; old attention names are renamed.
+    """VAE in a float type on a device.
 
     Raises:
         HlfError: weights that do not fit the config.
     """
-    state = read_state(files.vae_weights, mapped=True)
-    for old, new in _OLD_ATTENTION.items():
-        state = {key.replace(old, new) if ".attentions." in key else key: value for key, value in state.items()}
     own = arguments(AutoencoderKL.__init__, files.vae_config)
-    vae = build_filled(lambda: AutoencoderKL(**own), state, files.vae_weights)
+    vae = build_filled(lambda: AutoencoderKL(**own), read_vae(files), files.vae_weights)
     # the method of torch: that of diffusers warns of modules to keep in float32, of which it then names none
     torch.nn.Module.to(vae, device, dtype)
     return vae
+
+
+def read_vae(files: BaseFiles) -> dict[str, Tensor]:
+    """Tensors of the VAE; old attention names are renamed."""
+    state = read_state(files.vae_weights, mapped=True)
+    for old, new in _OLD_ATTENTION.items():
+        state = {key.replace(old, new) if ".attentions." in key else key: value for key, value in state.items()}
+    return state
 
 
 @contextlib.contextmanager

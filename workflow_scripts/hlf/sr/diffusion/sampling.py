@@ -1,5 +1,6 @@
-"""The sampling loop: seeded draws, start point, guidance, DDPM steps."""
+"""The sampling loop: seeded draws, start point, guidance, steps of a scheduler."""
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
+    from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepScheduler
 
 # SeeSR starts from the noise level of its last timestep even though the first step runs at 981: the official program
 # does not pass its option start_steps on, and the published pictures are made this way
@@ -75,6 +77,47 @@ def start(scheduler: "DDPMScheduler", latents: Tensor | None, noise: Tensor) -> 
     return scheduler.add_noise(latents, noise, timesteps)
 
 
+def start_twice(
+    scheduler: "UniPCMultistepScheduler", latents: Tensor, first: Tensor, second: Tensor, level: int, exact: bool
+) -> Tensor:
+    """Where PASD begins: latents of the LR image under noise of the first timestep, then of timestep `level`.
+
+    Since diffusers 0.25 the scheduler looks `level` up among the timesteps of the run, and one that is not there counts
+    as the last: with 20 steps, 900 adds the noise of timestep 50. The official program pins such a version, so that is
+    what its pictures are made with; before, and with `exact`, 900 buries the LR image.
+
+    Args:
+        scheduler: its timesteps set.
+        latents: of the LR image, (N, 4, h, w).
+        first: standard normal noise, (N, 4, h, w).
+        second: likewise.
+        level: a timestep.
+        exact: take `level` at its word.
+    """
+    times = [torch.full((len(latents),), int(t), device=latents.device) for t in (scheduler.timesteps[0], level)]
+    noisy: Tensor = scheduler.add_noise(latents, first, times[0])  # type: ignore[arg-type]
+    if exact:
+        kept = scheduler.alphas_cumprod[level]
+        return noisy * kept.sqrt() + second * (1 - kept).sqrt()
+    return scheduler.add_noise(noisy, second, times[1])  # type: ignore[arg-type]
+
+
+def respaced(steps: int, train_steps: int = 1000) -> list[int]:
+    """Falling timesteps of StableSR's respacing, which holds the first and the last one.
+
+    A running sum rounded half to even, as in the official program: a closed formula gives other numbers for some
+    `steps`, such as 39.
+
+    >>> respaced(4), respaced(1)
+    ([999, 666, 333, 0], [0])
+    """
+    stride, place, times = (train_steps - 1) / max(1, steps - 1), 0.0, []
+    for _ in range(steps):
+        times.append(round(place))
+        place += stride
+    return times[::-1]
+
+
 def guide(prediction: Tensor, scale: float) -> Tensor:
     """Guided prediction (N, ...) of a batch of negative, then positive branches (2N, ...)."""
     negative, positive = prediction.chunk(2)
@@ -83,13 +126,14 @@ def guide(prediction: Tensor, scale: float) -> Tensor:
 
 def sample(
     predict: Callable[[Tensor, Tensor], Tensor],
-    scheduler: "DDPMScheduler",
+    scheduler: "DDPMScheduler | UniPCMultistepScheduler",
     latents: Tensor,
     steps: int,
     draws: Draws,
     watch: Watch | None = None,
+    timesteps: list[int] | None = None,
 ) -> Tensor:
-    """Run the reverse process (ancestral DDPM sampling, Ho et al. 2020, algorithm 2).
+    """Run the reverse process: ancestral DDPM sampling (Ho et al. 2020, algorithm 2) or UniPC (Zhao et al. 2023).
 
     Args:
         predict: network output (N, 4, h, w), after guidance, of latents and a timestep ().
@@ -99,15 +143,18 @@ def sample(
         steps: number of steps.
         draws: one generator per image.
         watch: see `Watch`.
+        timesteps: those of the steps, falling, instead of the scheduler's own `steps`.
 
     Returns:
         float32 latents (N, 4, h, w) in the scale of the VAE's scaling_factor.
     """
-    scheduler.set_timesteps(steps)
-    generators: Any = draws.noise  # a list is allowed too, one generator per row
+    spacing: dict[str, Any] = {"num_inference_steps": steps} if timesteps is None else {"timesteps": timesteps}
+    scheduler.set_timesteps(**spacing)
+    # ancestral schedulers draw; a list is allowed too, one generator per row
+    own: Any = {"generator": draws.noise} if "generator" in inspect.signature(scheduler.step).parameters else {}
     for index, timestep in enumerate(scheduler.timesteps):
         prediction = predict(latents, timestep.to(latents.device))
-        latents = scheduler.step(prediction, int(timestep), latents, generators, return_dict=False)[0]
+        latents = scheduler.step(prediction, int(timestep), latents, return_dict=False, **own)[0]
         if watch is not None:
             watch(index, prediction, latents)
     return latents

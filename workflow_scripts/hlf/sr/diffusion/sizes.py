@@ -1,9 +1,11 @@
-"""Sizes and resampling around a latent diffusion model: Pillow's default bicubic, as the official scripts do.
+"""Sizes and resampling around a latent diffusion model: Pillow's filters, as the official scripts do.
 
 Arrays here are uint8 RGB (H, W, 3), because Pillow rounds to 8 bit after each resize and the next step sees that.
 """
 
 from typing import TYPE_CHECKING
+
+from hlf.errors import HlfError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,6 +39,39 @@ def processed(lr: "np.ndarray", upscale: int, process_size: int, multiple: int) 
     for size in sizes(*picture.size, upscale, process_size, multiple):
         picture = picture.resize(size)
     return np.asarray(picture)
+
+
+def enlarged(lr: "np.ndarray", upscale: int, process_size: int, multiple: int) -> "np.ndarray":
+    """As `processed`, but in PASD's order: enlarged by `upscale` first, then bilinearly to at least `process_size`."""
+    import numpy as np
+    from PIL import Image
+
+    picture = Image.fromarray(lr)
+    width, height = picture.size
+    picture = picture.resize((width * upscale, height * upscale))
+    short, long = sorted(picture.size)
+    if short < process_size:
+        long = int(process_size * long / short)
+        size = (process_size, long) if picture.width < picture.height else (long, process_size)
+        picture = picture.resize(size, Image.Resampling.BILINEAR)
+    return np.asarray(picture.resize((picture.width // multiple * multiple, picture.height // multiple * multiple)))
+
+
+def cut_to_multiple(lr: "np.ndarray", multiple: int) -> "np.ndarray":
+    """Image (h, w, 3) shrunk to the next smaller multiples by Pillow's Lanczos: how StableSR's programs read files.
+
+    Raises:
+        HlfError: a side below the multiple.
+    """
+    import numpy as np
+    from PIL import Image
+
+    height, width = (side // multiple * multiple for side in lr.shape[:2])
+    if not height or not width:
+        raise HlfError(f"image of {lr.shape[1]}x{lr.shape[0]} is smaller than {multiple} pixels along a side")
+    if (height, width) == lr.shape[:2]:
+        return lr
+    return np.asarray(Image.fromarray(lr).resize((width, height), Image.Resampling.LANCZOS))
 
 
 def finished(sr: "np.ndarray", width: int, height: int) -> "np.ndarray":

@@ -1,6 +1,5 @@
 """RAM with the DAPE adapter: tags for the prompt and the image context, once per image."""
 
-import hashlib
 from collections import OrderedDict
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from hlf.files import sha256
 from hlf.nets import ram as ram_net
 from hlf.nets.ram import Ram, TagList
 from hlf.nets.ram_files import load_ram, merge_dape, read_tags
+from hlf.sr.diffusion.prompts import picture_key
 from hlf.zoo.load import read_config, read_state
 
 # of the two lists in the official repositories; they stand in no checkpoint, and a wrong one would go unnoticed
@@ -41,8 +41,7 @@ class Tagger:
 
         The last images are remembered, so that asking again for the same picture costs nothing.
         """
-        key = hashlib.blake2b(image.cpu().contiguous().numpy().tobytes(), digest_size=16, salt=b"%d" % image.shape[-1])
-        name = key.digest()
+        name = picture_key(image)
         if name not in self._seen:
             self._seen[name] = self._run(image)
             if len(self._seen) > _REMEMBERED:

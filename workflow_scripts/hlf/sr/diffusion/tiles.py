@@ -1,4 +1,4 @@
-"""Tiles in latent space, blended with Gaussian weights (SeeSR pipeline, after mixture-of-diffusers)."""
+"""Tiles of latents or pictures, blended with Gaussian weights (StableSR paper section 3.3; SeeSR pipeline)."""
 
 import math
 from collections.abc import Callable
@@ -11,17 +11,18 @@ from hlf.errors import HlfError
 _VARIANCE = 0.01  # of the Gaussian, in squared tile sides
 
 
-def gaussian_weights(tile: int) -> Tensor:
-    """Weights [y, x] (tile, tile) in float64.
+def gaussian_weights(height: int, width: int | None = None) -> Tensor:
+    """Weights [y, x] (height, width) in float64; without `width` those of a square.
 
-    Centred at (tile - 1) / 2 along x, but at tile / 2 along y: a quirk of the official program, kept.
+    Centred at (width - 1) / 2 along x, but at height / 2 along y: a quirk of the official programs, kept.
     """
-    place = torch.arange(tile, dtype=torch.float64)
 
-    def bell(centre: float) -> Tensor:
-        return torch.exp(-(((place - centre) / tile) ** 2) / (2 * _VARIANCE)) / math.sqrt(2 * math.pi * _VARIANCE)
+    def bell(side: int, centre: float) -> Tensor:
+        place = torch.arange(side, dtype=torch.float64)
+        return torch.exp(-(((place - centre) / side) ** 2) / (2 * _VARIANCE)) / math.sqrt(2 * math.pi * _VARIANCE)
 
-    return bell(tile / 2)[:, None] * bell((tile - 1) / 2)[None, :]
+    width = width or height
+    return bell(height, height / 2)[:, None] * bell(width, (width - 1) / 2)[None, :]
 
 
 def starts(side: int, tile: int, overlap: int) -> list[int]:
@@ -47,12 +48,33 @@ def boxes(height: int, width: int, tile: int, overlap: int) -> list[tuple[slice,
             f"latent tiles of {tile} with an overlap of {overlap} never end; use an overlap below the tile, "
             f"which is at most the shorter side of the latent ({height}x{width})"
         )
-    tops, lefts = starts(height, tile, overlap), starts(width, tile, overlap)
-    return [(slice(top, top + tile), slice(left, left + tile)) for top in tops for left in lefts]
+    return _grid(height, width, tile, tile, overlap)
+
+
+def boxes_by_side(height: int, width: int, tile: int, overlap: int) -> list[tuple[slice, slice]]:
+    """Tiles (rows, columns), no longer than `tile` along either axis: StableSR's rule for pictures.
+
+    A picture that exceeds the tile along one axis only is divided along that one; `overlap` must be below `tile`.
+
+    >>> [(rows.start, rows.stop) for rows, _ in boxes_by_side(2048, 1000, 1280, 280)]
+    [(0, 1280), (768, 2048)]
+    """
+    return _grid(height, width, min(tile, height), min(tile, width), overlap)
+
+
+def _grid(height: int, width: int, rows: int, columns: int, overlap: int) -> list[tuple[slice, slice]]:
+    """Tiles of `rows` times `columns`; an axis as long as its tile is not divided, whatever the overlap."""
+    tops = starts(height, rows, overlap) if height > rows else [0]
+    lefts = starts(width, columns, overlap) if width > columns else [0]
+    return [(slice(top, top + rows), slice(left, left + columns)) for top in tops for left in lefts]
 
 
 def predict_tiled(
-    latents: Tensor, predict: Callable[[Tensor, tuple[slice, slice]], Tensor], tile: int, overlap: int
+    latents: Tensor,
+    predict: Callable[[Tensor, tuple[slice, slice]], Tensor],
+    tile: int,
+    overlap: int,
+    divide: Callable[[int, int, int, int], list[tuple[slice, slice]]] = boxes,
 ) -> Tensor:
     """Network output for a latent of any size; memory grows with the tile, and each tile is computed once.
 
@@ -61,15 +83,16 @@ def predict_tiled(
         predict: of a tile (N, C, t, t) and its box, in latent pixels; any float type.
         tile: side of a tile; a latent of at most tile * tile pixels is one tile.
         overlap: latent pixels that neighbouring tiles share.
+        divide: rule for the tiles, of (height, width, tile, overlap); all tiles have one shape.
 
     Returns:
         float32 (N, C, h, w).
     """
-    places = boxes(latents.shape[-2], latents.shape[-1], tile, overlap)
+    places = divide(latents.shape[-2], latents.shape[-1], tile, overlap)
     if len(places) == 1:
         return predict(latents, places[0]).float()
-    side = places[0][0].stop - places[0][0].start
-    weights = gaussian_weights(side).to(latents.device)
+    rows, columns = places[0]
+    weights = gaussian_weights(rows.stop - rows.start, columns.stop - columns.start).to(latents.device)
     total, weight = (
         torch.zeros_like(latents, dtype=torch.float32),
         torch.zeros_like(latents[:1, :1], dtype=torch.float32),

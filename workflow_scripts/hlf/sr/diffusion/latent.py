@@ -1,0 +1,106 @@
+"""What the steered latent diffusion models have in common around their sampling: sizes, VAE, colours, grey levels."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from hlf.errors import HlfError
+from hlf.images import from_tensor, to_tensor
+from hlf.sr.base import Descriptor, Upscaler, fixed_kernels
+from hlf.sr.diffusion import sampling, sizes, vae
+from hlf.sr.diffusion.colour import fix_colours
+from hlf.sr.diffusion.networks import Networks
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class LatentUpscaler(Upscaler):
+    """A latent diffusion model on its device; a subclass says how pictures are enlarged and sampled.
+
+    Args:
+        descriptor: facts about the model.
+        device: cpu or cuda.
+        precision: fp32, fp16 or bf16.
+        options: of the model; read here: upscale, vae_decoder_tile, color_fix, truncate, official_order, official_seed.
+        load: networks in a precision.
+    """
+
+    def __init__(
+        self,
+        descriptor: Descriptor,
+        device: str,
+        precision: str,
+        options: dict[str, Any],
+        load: Callable[[str], Networks],
+    ) -> None:
+        super().__init__(descriptor, precision)
+        self.device, self.options, self._load = device, options, load
+        self._networks = {precision: load(precision)}
+        self._shared = [_generator(options["official_seed"], device) for _ in range(2)]
+
+    def networks(self, precision: str) -> Networks:
+        """Networks of a precision. Another than the own one, which a second try in fp32 needs, is read from the files.
+
+        So a picture that is made in fp32 at second try is the one that fp32 gives at once.
+        """
+        if precision not in self._networks:
+            self._networks[precision] = self._load(precision)
+        return self._networks[precision]
+
+    def upscale(self, lr: Tensor, seeds: list[int], precision: str | None = None) -> Tensor:
+        """See `Upscaler.upscale`; the networks hold their weights in the precision."""
+        self.check(lr, seeds)
+        networks = self.networks(precision or self.precision)
+        with torch.inference_mode(), fixed_kernels():
+            images = torch.stack([to_tensor(self.enlarge(from_tensor(one), networks)) for one in lr]).to(self.device)
+            latents = self.latents(networks, lr, images, self._draws(seeds))
+            sr = vae.decode(networks.vae, latents, self.options["vae_decoder_tile"])
+            finite = torch.isfinite(sr).flatten(1).all(1)
+            sr = self._recoloured(sr.nan_to_num().clamp(0, 1), images).cpu()
+        height, width = (side * self.descriptor.scale for side in lr.shape[-2:])
+        whole = [to_tensor(sizes.finished(from_tensor(one), width, height)) for one in sr]
+        # a picture cannot hold NaN, but the caller must see that the model failed
+        done = [one if ok else torch.full_like(one, torch.nan) for one, ok in zip(whole, finite.tolist(), strict=True)]
+        return torch.stack(done).to(lr.device)
+
+    @abstractmethod
+    def enlarge(self, lr: "np.ndarray", networks: Networks) -> "np.ndarray":
+        """LR image at the size the networks work at; both uint8 (H, W, 3)."""
+
+    @abstractmethod
+    def latents(self, networks: Networks, lr: Tensor, images: Tensor, draws: sampling.Draws) -> Tensor:
+        """Latents (N, 4, h, w) of the SR images.
+
+        Args:
+            networks: see `networks`.
+            lr: LR images (N, 3, h, w) in [0, 1].
+            images: the same, enlarged, on the model's device.
+            draws: random numbers.
+        """
+
+    @abstractmethod
+    def shared_draws(self, generators: list[torch.Generator]) -> sampling.Draws:
+        """Draws of one image in the official order, from two generators that go on from image to image."""
+
+    def _recoloured(self, sr: Tensor, images: Tensor) -> Tensor:
+        """Result at 8-bit levels with the colours of the enlarged LR images; both (N, 3, H, W) in [0, 1]."""
+        sr = (sr * 255).round() / 255
+        return fix_colours(sr, images, self.options["color_fix"], self.options["truncate"])
+
+    def _draws(self, seeds: list[int]) -> sampling.Draws:
+        if not self.options["official_order"]:
+            return sampling.seeded(seeds)
+        if len(seeds) > 1:
+            name = self.descriptor.name
+            raise HlfError(f"sr.{name}.official_order makes images one after the other; set sr.batch_size to 1")
+        return self.shared_draws(self._shared)
+
+
+def _generator(seed: int | None, device: str) -> torch.Generator:
+    """Generator that goes on from image to image; without a seed it has torch's fixed default state."""
+    generator = torch.Generator(device)
+    return generator if seed is None else generator.manual_seed(seed)

@@ -1,0 +1,276 @@
+"""StableSR (paper 3.1; Wang et al., IJCV 2024): Stable Diffusion steered by features of the LR image's latent.
+
+Recipe of the test programs of IceClear/StableSR with the settings of its README: 200 DDPM steps on respaced timesteps,
+no prompt and no guidance; features of the LR latent, encoded anew for each timestep, modulate every residual block; the
+decoder is corrected by encoder features with weight 0.5; colours are adjusted by adain. An output of exactly the size
+that the model was trained at (512x512) is made as by the program for that size, any other as by the tiling one: latent
+tiles blended at every step, and picture tiles above 1280 pixels. `hlf.sr.stablesr_programs` tells how they differ.
+
+Deviations, each an option where the official way can be had:
+- Every image has its own random generator, drawn from on the CPU, so results do not depend on other images. All picture
+  tiles of an image share its noise, as in the official program.
+- Grey levels are rounded as everywhere in hlf, instead of cut (`truncate` undoes it).
+- Results have `upscale` times the size of the input; the program `canvas` writes multiples of 32, resized here, and
+  mirrored borders that the tiling one leaves around results of small inputs are cut off.
+- Published weights are loaded strictly; the official loader passes over what does not fit.
+
+Cost of one image, in forward passes: VAE encoder 2, structure encoder and UNet `steps` times the number of latent
+tiles, decoder 1. Images of a batch run one after the other, so a batch changes no bit.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
+from torch import Tensor
+
+from hlf.errors import HlfError
+from hlf.images import from_tensor, to_tensor
+from hlf.sr.base import Descriptor, Upscaler, fixed_kernels
+from hlf.sr.diffusion import sampling, sizes, vae
+from hlf.sr.diffusion.base_model import BaseFiles, load_scheduler
+from hlf.sr.diffusion.colour import FIXES
+from hlf.sr.diffusion.placing import DTYPES
+from hlf.sr.diffusion.tiles import boxes_by_side, predict_tiled
+from hlf.sr.options import Option
+from hlf.sr.stablesr_networks import Networks, load_networks
+from hlf.sr.stablesr_programs import PROGRAMS, Prepared, choose, prepare
+from hlf.zoo.registry import entry_name, find_all_weights, weights_sha256
+
+# settings of the README (steps, decoder_weight, color_fix), else defaults of the test programs
+OPTIONS: dict[str, Option] = {
+    "variant": Option("512", choices=("512", "turbo", "768v")),  # file of the official zoo
+    "steps": Option(200, low=1, high=1000),  # README: 4 for turbo
+    "decoder_weight": Option(0.5, low=0, high=10),
+    "program": Option("auto", choices=("auto", *PROGRAMS)),
+    "process_size": Option(None, low=64, high=8192, kind=int),  # None: what the UNet was trained at, 512 officially
+    "upscale": Option(4, low=1, high=16),
+    "latent_tile": Option(None, low=8, high=4096, kind=int),  # None: process_size over the VAE's factor
+    "latent_overlap": Option(32, low=0, high=4095),
+    "image_tile": Option(1280, low=64, high=65536),  # pixels
+    "image_stride": Option(1000, low=1, high=65536),  # pixels
+    "color_fix": Option("adain", choices=(*FIXES, "none")),  # README: wavelet for turbo
+    "truncate": Option(False),
+    "trust_files": Option(False),
+    "compile": Option(False),
+}
+# noise schedule of the published models; what the VAE's file is for is told by the variant
+SCHEDULE: dict[str, Any] = {
+    "num_train_timesteps": 1000, "beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012,
+    "variance_type": "fixed_small", "clip_sample": False,
+}  # fmt: skip
+_VELOCITY = ("768v",)
+
+
+class StableSR(Upscaler):
+    """StableSR on its device.
+
+    Args:
+        descriptor: facts about the model.
+        files: paths by zoo entry, see `load`.
+        entry: the model's own.
+        scheduler: with the noise schedule that the denoiser was trained with.
+        device: cpu or cuda.
+        precision: fp32, fp16 or bf16.
+        options: every name of OPTIONS.
+
+    Raises:
+        HlfError: options that do not fit together or not to the networks.
+    """
+
+    def __init__(
+        self,
+        descriptor: Descriptor,
+        files: dict[str, list[Path]],
+        entry: str,
+        scheduler: DDPMScheduler,
+        device: str,
+        precision: str,
+        options: dict[str, Any],
+    ) -> None:
+        super().__init__(descriptor, precision)
+        self.files, self.entry, self.scheduler = files, entry, scheduler
+        self.device, self.options = device, options
+        self._networks: dict[str, Networks] = {}
+        networks = self.networks(precision)
+        self.factor = vae.factor(networks.vae)
+        self.size: int = options["process_size"] or networks.unet.config["sample_size"] * self.factor
+        self.tile: int = options["latent_tile"] or self.size // self.factor
+        _check_tiles(self.size, self.tile, options, 2 ** (networks.structure.levels - 1))
+
+    def networks(self, precision: str) -> Networks:
+        """Networks of a precision. Another than the own one, which a second try in fp32 needs, is read from the files.
+
+        So a picture that is made in fp32 at second try is the one that fp32 gives at once.
+        """
+        if precision not in self._networks:
+            opt = self.options
+            self._networks[precision] = load_networks(
+                self.descriptor.zoo, self.files, self.entry, self.device, precision, opt["trust_files"], opt["compile"]
+            )
+        return self._networks[precision]
+
+    def upscale(self, lr: Tensor, seeds: list[int], precision: str | None = None) -> Tensor:
+        """See `Upscaler.upscale`; the networks hold their weights in the precision."""
+        self.check(lr, seeds)
+        networks, done = self.networks(precision or self.precision), []
+        for one, seed in zip(lr.cpu(), seeds, strict=True):
+            sr = self.program(networks, one, seed)
+            finite = bool(torch.isfinite(sr).all())
+            height, width = (side * self.descriptor.scale for side in one.shape[-2:])
+            whole = to_tensor(sizes.finished(from_tensor(sr.nan_to_num()), width, height))
+            # a picture cannot hold NaN, but the caller must see that the model failed
+            done.append(whole if finite else torch.full_like(whole, torch.nan))
+        return torch.stack(done).to(lr.device)
+
+    def program(self, networks: Networks, lr: Tensor, seed: int) -> Tensor:
+        """What the chosen program writes of an image (3, h, w): (3, H, W) in [0, 1] at 8-bit levels."""
+        opt = self.options
+        name = choose(opt["program"], lr, opt["upscale"], self.size)
+        with torch.inference_mode(), fixed_kernels():
+            prepared = prepare(name, lr, opt["upscale"], self.size)
+            image = prepared.image.to(self.device)
+            if name == "tile":
+                sr = predict_tiled(
+                    image,
+                    lambda part, _: self.restore(networks, name, Prepared(part, *[_size(part)] * 3), seed),
+                    opt["image_tile"],
+                    opt["image_tile"] - opt["image_stride"],
+                    boxes_by_side,
+                )
+            else:
+                sr = self.restore(networks, name, prepared, seed)
+            sr = prepared.finished(sr.cpu())[0]
+        levels = sr * 255
+        return (levels.floor() if opt["truncate"] else levels.round()) / 255
+
+    def restore(self, networks: Networks, name: str, prepared: Prepared, seed: int) -> Tensor:
+        """Run the networks on a picture or a tile of one.
+
+        Args:
+            networks: see `networks`.
+            name: of the program.
+            prepared: see `Prepared`; its image fits into memory.
+            seed: of the image; the tiles of one image share it.
+
+        Returns:
+            float32 (1, 3, *inner), [0, 1] where the model keeps to it; not clamped.
+        """
+        image = prepared.image.to(self.device)
+        latents = self.sample(networks, name, image, sampling.seeded([seed]))
+        dtype = networks.vae.dtype
+        features = networks.vae.features((image * 2 - 1).to(dtype))
+        scaled = (latents / networks.vae.config["scaling_factor"]).to(dtype)
+        sr = networks.vae.decode_fused(scaled, features, self.options["decoder_weight"]).float()
+        sr = sr[..., : prepared.inner[0], : prepared.inner[1]]
+        if self.options["color_fix"] != "none":
+            # between -1 and 1 as in the official program: the constant beside the variance depends on it
+            sr = FIXES[self.options["color_fix"]](sr, prepared.reference.to(self.device) * 2 - 1)
+        return sr / 2 + 0.5
+
+    def sample(
+        self,
+        networks: Networks,
+        name: str,
+        image: Tensor,
+        draws: sampling.Draws,
+        watch: sampling.Watch | None = None,
+    ) -> Tensor:
+        """Latents (1, 4, h, w) of the SR picture.
+
+        Args:
+            networks: see `networks`.
+            name: of the program.
+            image: enlarged LR picture (1, 3, H, W) in [0, 1].
+            draws: random numbers, drawn for the posterior first.
+            watch: see `sampling.sample`.
+        """
+        shape = (networks.unet.config["in_channels"], *(side // self.factor for side in image.shape[-2:]))
+        encoder = networks.vae if name == "plain" else networks.first_stage
+        low = vae.encode(encoder, image, draws.posterior_normal(shape, self.device), 0)
+        noise = draws.normal(shape, self.device)
+        start = sampling.start(self.scheduler, None if name == "plain" else low, noise)
+        tile = self.tile if name != "plain" else max(shape)
+        predict = Predictor(networks, low, tile, self.options["latent_overlap"])
+        times = sampling.respaced(self.options["steps"], self.scheduler.config["num_train_timesteps"])
+        return sampling.sample(predict, self.scheduler, start, len(times), draws, watch, times)
+
+
+class Predictor:
+    """Prediction for latents of any size; each tile has features of its own.
+
+    Args:
+        networks: denoiser, structure encoder and text.
+        low: latents of the LR pictures (N, 4, h, w), float32.
+        tile: side of a tile in latent pixels.
+        overlap: latent pixels that neighbouring tiles share.
+    """
+
+    def __init__(self, networks: Networks, low: Tensor, tile: int, overlap: int) -> None:
+        self.networks, self.tile, self.overlap = networks, tile, overlap
+        self.low = low.to(networks.text.dtype)
+
+    def __call__(self, latents: Tensor, timestep: Tensor) -> Tensor:
+        """Prediction (N, 4, h, w) float32 for latents (N, 4, h, w) at one timestep."""
+
+        def predict(part: Tensor, box: tuple[slice, slice]) -> Tensor:
+            features = self.networks.structure(self.low[..., box[0], box[1]], timestep)
+            text = self.networks.text.expand(len(part), -1, -1)
+            predicted: Tensor = self.networks.unet(part, timestep, text, features)
+            return predicted
+
+        return predict_tiled(latents.to(self.low.dtype), predict, self.tile, self.overlap)
+
+
+def _size(image: Tensor) -> tuple[int, int]:
+    return image.shape[-2], image.shape[-1]
+
+
+def _check_tiles(size: int, tile: int, options: dict[str, Any], step: int) -> None:
+    """Raise HlfError unless tiles overlap, cover everything, and can be halved by the networks."""
+    overlap, image_tile, stride = (options[name] for name in ("latent_overlap", "image_tile", "image_stride"))
+    for wrong, sentence in [
+        (size % 32, f"process_size is {size}, expected a multiple of 32"),
+        (tile % step, f"latent_tile is {tile}, expected a multiple of {step}"),
+        (overlap >= tile, f"latent_overlap is {overlap}, expected less than the latent tile of {tile}"),
+        (image_tile % 32 or image_tile < size, f"image_tile is {image_tile}, expected a multiple of 32 from {size}"),
+        (stride > image_tile, f"image_stride is {stride}, expected at most image_tile, {image_tile}"),
+    ]:
+        if wrong:
+            raise HlfError(f"sr.stablesr.{sentence}")
+
+
+def load(zoo: str, folder: Path, device: str, precision: str, options: dict[str, Any]) -> StableSR:
+    """Load StableSR: two published files, or the mini model on the mini base.
+
+    Args:
+        zoo: official or mini.
+        folder: folder of that zoo.
+        device: cpu or cuda.
+        precision: fp32, fp16 (as the official program) or bf16.
+        options: every name of OPTIONS.
+
+    Raises:
+        HlfError: missing files, keys and shapes that do not fit, or options that do not fit together.
+    """
+    entry = entry_name(zoo, "stablesr", options["variant"])
+    files = find_all_weights(zoo, folder, entry)
+    if zoo == "official":
+        kind = "v_prediction" if options["variant"] in _VELOCITY else "epsilon"
+        scheduler = DDPMScheduler(**SCHEDULE, prediction_type=kind)
+    else:
+        scheduler = load_scheduler(BaseFiles(*files["sd-base"]))
+    descriptor = Descriptor(
+        name="stablesr",
+        scale=options["upscale"],
+        min_side=8,  # our choice: smaller pictures would be enlarged beyond sense
+        multiple_of=1,
+        needs_seed=True,
+        needs_prompt=False,
+        precisions=tuple(DTYPES),
+        zoo=zoo,
+        weights_sha256=weights_sha256([path for paths in files.values() for path in paths]),
+        tiles_itself=True,
+    )
+    return StableSR(descriptor, files, entry, scheduler, device, precision, options)

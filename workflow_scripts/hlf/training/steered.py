@@ -1,0 +1,125 @@
+"""What the recipes of mini SR models on the mini base share: their start, one optimiser step, and what they write.
+
+Two things a training of minutes needs and the official ones of 100,000 steps and more do not: most steps see a window
+of the latents and of the condition, which costs a quarter; and the last layer of the condition's embedding starts as
+any other layer, since behind the ControlNet's own zero layers a zero start of that one too holds the condition back for
+long.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from hlf.files import read_json
+from hlf.nets.stock import copy_encoder
+from hlf.training.loop import Average, cosine_rate, set_rate, train
+from hlf.training.save import save_model
+from hlf.zoo.load import check_state, read_state
+
+WEIGHTS = "diffusion_pytorch_model.safetensors"
+# of the denoiser's arguments, those that its ControlNet shares
+SHARED = (
+    "in_channels", "block_out_channels", "layers_per_block", "down_block_types", "cross_attention_dim",
+    "attention_head_dim", "norm_num_groups", "use_linear_projection",
+)  # fmt: skip
+
+
+def networks(
+    nets: ModuleType, base: Path, condition_channels: list[int], own: dict[str, Any], added: str
+) -> tuple[Any, Any, dict[str, Any], dict[str, Any]]:
+    """UNet and ControlNet that start from the base's UNet, and their configs.
+
+    Args:
+        nets: module of the networks, with functions `unet` and `controlnet` of a config.
+        base: folder `unet` of the mini base.
+        condition_channels: widths of the ControlNet's image embedding; each step halves the picture.
+        own: what both configs hold beyond diffusers' arguments.
+        added: name of the modules that the base does not have; they start as drawn.
+    """
+    config = {**read_json(base / "config.json"), **own}
+    control = {name: config[name] for name in SHARED}
+    control |= {"conditioning_embedding_out_channels": condition_channels, **own}
+    unet, controlnet = nets.unet(config), nets.controlnet(control)
+    state = read_state(base / WEIGHTS)
+    plain = {k: v for k, v in unet.state_dict().items() if f".{added}." not in k}
+    check_state(plain, state, base / WEIGHTS)
+    unet.load_state_dict(state, strict=False)  # all but what was added, as just checked
+    copy_encoder(controlnet, unet)
+    controlnet.controlnet_cond_embedding.conv_out.reset_parameters()
+    return unet, controlnet, config, control
+
+
+def window(pictures: tuple[Tensor, ...], side: int, rng: np.random.Generator) -> tuple[Tensor, ...]:
+    """One part of all pictures of a batch.
+
+    Args:
+        pictures: latents (N, C, h, h), then whatever shows the same at a multiple of that size, (N, C, k * h, k * h).
+        side: of the part, in cells of the latents.
+        rng: draws where it lies.
+
+    Returns:
+        The same part of each, (N, C, side, side) and (N, C, k * side, k * side).
+    """
+    cells = pictures[0].shape[-1]
+    top, left = (int(v) for v in rng.integers(0, cells - side + 1, 2))
+    parts = []
+    for picture in pictures:
+        k = picture.shape[-1] // cells
+        parts.append(picture[:, :, k * top : k * (top + side), k * left : k * (left + side)])
+    return tuple(parts)
+
+
+def fit(
+    name: str,
+    settings: dict[str, Any],
+    both: Any,
+    trained: list[nn.Parameter],
+    loss: Callable[[int | None, np.random.Generator], tuple[Tensor, dict[str, Tensor]]],
+    work: Path,
+    seed: int,
+) -> tuple[nn.Module, dict[str, Any]]:
+    """Train with AdamW and a moving average.
+
+    Args:
+        name: of the model.
+        settings: steps, window_steps, window, batch_size, learning_rate, ema, levels.
+        both: module that holds UNet and ControlNet.
+        trained: the parameters that learn.
+        loss: of one batch, cut to windows of the given side or whole (None): what is minimised, what the log shows.
+        work: folder of the checkpoint.
+        seed: of the training.
+
+    Returns:
+        The averaged networks, and facts for their cards.
+    """
+    average = Average(both, settings["ema"])
+    optimizer = torch.optim.AdamW(trained, lr=settings["learning_rate"], weight_decay=0.01)
+
+    def step(i: int, rng: np.random.Generator) -> dict[str, float]:
+        total, shown = loss(settings["window"] if i < settings["window_steps"] else None, rng)
+        set_rate(optimizer, cosine_rate(settings["learning_rate"], i, settings["steps"]))
+        optimizer.zero_grad()
+        total.backward()
+        nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        average.update(both, min(settings["ema"], (i + 1) / (i + 10)))
+        return {word: float(value.detach()) for word, value in shown.items()}
+
+    parts = {"networks": both, "average": average, "optimizer": optimizer}
+    facts = train(name, parts, step, settings["steps"], work, seed) | {"seed": seed, "batch": settings["batch_size"]}
+    return average.module, facts | {"levels": settings["levels"]}
+
+
+def save(
+    folder: Path, title: str, what: str, kept: nn.Module, configs: dict[str, dict[str, Any]], facts: dict[str, Any]
+) -> None:
+    """Write ControlNet and UNet of `kept` with their configs and cards."""
+    for name, values in configs.items():
+        save_model(
+            folder / name, f"{title} {name}", what, values, kept.get_submodule(name).state_dict(), facts, WEIGHTS
+        )
