@@ -11,7 +11,8 @@ Deviations, each an option where the official way can be had:
 
 Cost of one image, in forward passes: tagger 1, text encoder 1 (the negative prompt once per run), VAE encoder 1 (none
 with start_point noise), ControlNet and UNet `steps` times the number of latent tiles times 2 (1 without guidance), VAE
-decoder 1. Both guidance branches of all images of a batch go through one call.
+decoder 1. Both guidance branches of all images of a batch go through one call; in fp32 those of one image, so that a
+batch changes no bit.
 """
 
 from pathlib import Path

@@ -52,9 +52,22 @@ class LatentUpscaler(Upscaler):
         return self._networks[precision]
 
     def upscale(self, lr: Tensor, seeds: list[int], precision: str | None = None) -> Tensor:
-        """See `Upscaler.upscale`; the networks hold their weights in the precision."""
+        """See `Upscaler.upscale`; the networks hold their weights in the precision.
+
+        In fp32 images go through one by one, so that a result is the same to the bit whatever its batch: kernels for
+        another batch size round the last bit of a sum in another way, and a grey level may show it.
+        """
         self.check(lr, seeds)
-        networks = self.networks(precision or self.precision)
+        if self.options["official_order"] and len(seeds) > 1:
+            name = self.descriptor.name
+            raise HlfError(f"sr.{name}.official_order makes images one after the other; set sr.batch_size to 1")
+        wanted = precision or self.precision
+        networks, size = self.networks(wanted), 1 if wanted == "fp32" else len(lr)
+        parts = [self._batch(networks, lr[i : i + size], seeds[i : i + size]) for i in range(0, len(lr), size)]
+        return torch.cat(parts).to(lr.device)
+
+    def _batch(self, networks: Networks, lr: Tensor, seeds: list[int]) -> Tensor:
+        """SR images of LR images that go through the networks together."""
         with torch.inference_mode(), fixed_kernels():
             images = torch.stack([to_tensor(self.enlarge(from_tensor(one), networks)) for one in lr]).to(self.device)
             latents = self.latents(networks, lr, images, self._draws(seeds))
@@ -65,7 +78,7 @@ class LatentUpscaler(Upscaler):
         whole = [to_tensor(sizes.finished(from_tensor(one), width, height)) for one in sr]
         # a picture cannot hold NaN, but the caller must see that the model failed
         done = [one if ok else torch.full_like(one, torch.nan) for one, ok in zip(whole, finite.tolist(), strict=True)]
-        return torch.stack(done).to(lr.device)
+        return torch.stack(done)
 
     @abstractmethod
     def enlarge(self, lr: "np.ndarray", networks: Networks) -> "np.ndarray":
@@ -94,9 +107,6 @@ class LatentUpscaler(Upscaler):
     def _draws(self, seeds: list[int]) -> sampling.Draws:
         if not self.options["official_order"]:
             return sampling.seeded(seeds)
-        if len(seeds) > 1:
-            name = self.descriptor.name
-            raise HlfError(f"sr.{name}.official_order makes images one after the other; set sr.batch_size to 1")
         return self.shared_draws(self._shared)
 
 
