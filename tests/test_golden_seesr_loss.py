@@ -7,7 +7,8 @@ import torch
 
 from hlf.nets import seesr as nets
 from hlf.sr.diffusion.base_model import DDPMScheduler
-from hlf.tuning.seesr_loss import decoded_image, image_weight, noise_loss, predicted_x0
+from hlf.tuning.noising import noise_loss
+from hlf.tuning.seesr_loss import decoded_image, image_weight, predicted_x0
 from seesr_helpers import CASES, CONFIG, close, controlnet, image, read, unet, vae
 
 CASE = CASES["train_step"]

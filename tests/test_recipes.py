@@ -41,7 +41,15 @@ SHORT = {
     "seesr": {"batch_size": 2, "window_steps": 1},
     "coca": {"batch_size": 4},
     "pasd": {"batch_size": 2, "window_steps": 1},
-    "stablesr": {"batch_size": 2, "samples": 3, "sample_steps": 2, "cfw_steps": 2, "cfw_batch": 2, "cfw_crop": 32},
+    "stablesr": {
+        "batch_size": 2,
+        "window_steps": 1,
+        "samples": 3,
+        "sample_steps": 2,
+        "cfw_steps": 2,
+        "cfw_batch": 2,
+        "cfw_crop": 32,
+    },
 }
 
 

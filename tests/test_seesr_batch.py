@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from hlf.tuning.seesr_batch import draw_noise, drop_prompts, enlarged
+from hlf.tuning.noising import draw_noise, drop_prompts, enlarged
 
 
 def test_condition_is_torch_bicubic_at_8_bit_levels() -> None:

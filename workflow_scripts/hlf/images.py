@@ -4,6 +4,7 @@ Rules (spec of the project, docs/design.md): EXIF orientation applied, grey repe
 over white, 16 bit scaled to 8, CMYK and palettes converted to RGB, the first frame of a sequence taken.
 """
 
+import hashlib
 import io
 import re
 import warnings
@@ -130,6 +131,13 @@ def to_tensor(array: "np.ndarray") -> "torch.Tensor":
 def from_tensor(tensor: "torch.Tensor") -> "np.ndarray":
     """Tensor (3, H, W) in [0, 1] (clipped) to uint8 (H, W, 3), rounded."""
     return to_uint8(tensor.detach().float().cpu().numpy().transpose(1, 2, 0))
+
+
+def picture_key(image: "torch.Tensor") -> bytes:
+    """Digest of an image (3, h, w), shape and pixels, by which what was read from it is remembered."""
+    digest = hashlib.blake2b(str(tuple(image.shape)).encode(), digest_size=16)
+    digest.update(image.cpu().contiguous().numpy().tobytes())
+    return digest.digest()
 
 
 def check_batch(tensor: "torch.Tensor", name: str) -> None:

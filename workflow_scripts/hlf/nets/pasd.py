@@ -6,6 +6,7 @@ The light UNet has one more attention inside each text transformer instead. Name
 (yangxy/PASD).
 """
 
+from abc import ABCMeta, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -18,7 +19,7 @@ from torch import Tensor, cat, nn
 
 from hlf.errors import HlfError
 from hlf.nets.pasd_condition import ConditionEmbedding
-from hlf.nets.stock import stock_arguments
+from hlf.nets.stock import only_trainable, stock_arguments
 
 Residuals = tuple[list[Tensor], Tensor]
 _PIXELS = "pixel_context"
@@ -34,7 +35,7 @@ def tokens(residual: Tensor) -> Tensor:
     return residual.flatten(2).transpose(1, 2)
 
 
-class _Decoder(UNet2DConditionModel):
+class _Decoder(UNet2DConditionModel, metaclass=ABCMeta):
     """Stable Diffusion's UNet with its forward written out, because residuals must reach the decoder's layers."""
 
     def forward(  # type: ignore[override]
@@ -79,9 +80,9 @@ class _Decoder(UNet2DConditionModel):
         noise: Tensor = blocks.conv_out(blocks.conv_act(blocks.conv_norm_out(x)))
         return noise
 
+    @abstractmethod
     def look(self, block: Any, layer: int, x: Tensor, text: Tensor, residual: Tensor) -> Tensor:
         """Features (N, C, h, w) of a decoder layer after its attentions; each variant has its own way."""
-        raise NotImplementedError
 
     def decoder_layers(self) -> Iterator[tuple[Any, int, int]]:
         """Block, its number of heads and width of the residual, for each decoder layer in the order of running."""
@@ -246,9 +247,4 @@ def controlnet(config: dict[str, Any], keys: Iterable[str] = (), path: str = "co
 
 def trainable(unet: PasdUNet, controlnet: PasdControlNet) -> list[nn.Parameter]:
     """Freeze all but what PASD trains: the whole ControlNet and the denoiser's pixel attention."""
-    unet.requires_grad_(False)
-    controlnet.requires_grad_(True)
-    pixel = [p for name, p in unet.named_parameters() if ".pixel_attentions." in name]
-    for parameter in pixel:
-        parameter.requires_grad_(True)
-    return [*pixel, *controlnet.parameters()]
+    return [*only_trainable(unet, "pixel_attentions"), *controlnet.requires_grad_(True).parameters()]

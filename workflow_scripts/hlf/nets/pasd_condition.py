@@ -2,45 +2,10 @@
 
 import itertools
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-
-class DenseBlock(nn.Module):
-    """Five convolutions, each of which sees the outputs of all before it; the result is added at a fifth.
-
-    basicsr has this block too, but with other widths bound to it and a start of its own.
-    """
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(width, width, 3, padding=1)
-        self.conv2 = nn.Conv2d(2 * width, width, 3, padding=1)
-        self.conv3 = nn.Conv2d(3 * width, width, 3, padding=1)
-        self.conv4 = nn.Conv2d(4 * width, width, 3, padding=1)
-        self.conv5 = nn.Conv2d(5 * width, width, 3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Features (N, width, h, w)."""
-        seen = x
-        for layer in (self.conv1, self.conv2, self.conv3, self.conv4):
-            seen = torch.cat([seen, F.leaky_relu(layer(seen), 0.2)], 1)
-        residual: Tensor = self.conv5(seen)
-        return x + 0.2 * residual
-
-
-class ResidualDense(nn.Module):
-    """RRDB: three dense blocks and a way around them (Wang et al. 2018, ESRGAN)."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.rdb1, self.rdb2, self.rdb3 = DenseBlock(width), DenseBlock(width), DenseBlock(width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Features (N, width, h, w)."""
-        residual: Tensor = self.rdb3(self.rdb2(self.rdb1(x)))
-        return x + 0.2 * residual
+from hlf.nets import basicsr_adapter
 
 
 class ConditionEmbedding(nn.Module):
@@ -57,8 +22,9 @@ class ConditionEmbedding(nn.Module):
     def __init__(self, out_channels: int, channels: tuple[int, ...], rrdb: bool, heads: bool) -> None:
         super().__init__()
         self.conv_in = nn.Conv2d(3, channels[0], 3, padding=1)
-        # the misspelt name is the official one
-        self.preprocesser = nn.Sequential(*(ResidualDense(channels[0]) for _ in range(2))) if rrdb else nn.Identity()
+        # the misspelt name is the official one; each convolution of these blocks adds as many channels as there are
+        block = {"num_feat": channels[0], "num_grow_ch": channels[0]}
+        self.preprocesser = nn.Sequential(*(basicsr_adapter.rrdb(**block) for _ in range(2 if rrdb else 0)))
         self.blocks = nn.ModuleList()
         for width, wider in itertools.pairwise(channels):
             self.blocks.append(nn.Conv2d(width, width, 3, padding=1))

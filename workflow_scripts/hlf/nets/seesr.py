@@ -13,7 +13,7 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor, nn
 
 from hlf.errors import HlfError
-from hlf.nets.stock import stock_arguments
+from hlf.nets.stock import only_trainable, stock_arguments
 
 # width of the RAM sequence that the image attention reads; fixed in the official program, not in its config files
 IMAGE_WIDTH = 512
@@ -182,9 +182,4 @@ def _arguments(stock: type[nn.Module], config: dict[str, Any], path: str) -> dic
 
 def trainable(unet: SeeSRUNet, controlnet: SeeSRControlNet) -> list[nn.Parameter]:
     """Freeze all but what SeeSR trains: the whole ControlNet and the denoiser's image attention."""
-    unet.requires_grad_(False)
-    controlnet.requires_grad_(True)
-    image = [p for name, p in unet.named_parameters() if ".image_attentions." in name]
-    for parameter in image:
-        parameter.requires_grad_(True)
-    return [*image, *controlnet.parameters()]
+    return [*only_trainable(unet, "image_attentions"), *controlnet.requires_grad_(True).parameters()]

@@ -4,7 +4,6 @@ Source: paper of StableSR (Wang et al., IJCV 2024, section 3.1) and official pro
 diffusers' own module under diffusers' own name; `hlf.nets.stablesr_keys` says what it is called in published files.
 """
 
-import inspect
 from typing import Any
 
 import torch
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hlf.errors import HlfError
+from hlf.nets.stock import only_trainable, stock_arguments
 
 
 class Spade(nn.Module):
@@ -143,18 +143,10 @@ def _check(sample: Tensor, structure: list[Tensor], levels: int) -> None:
 
 def unet(config: dict[str, Any], structure_width: int, spade_hidden: int, path: str = "config.json") -> StableSRUNet:
     """Denoiser of the arguments in a diffusers `config.json`; HlfError names one that cannot be honoured."""
-    known = inspect.signature(UNet2DConditionModel.__init__).parameters
-    own = {key: value for key, value in config.items() if not key.startswith("_")}
-    for key, value in own.items():
-        if key not in known and value not in (None, False):
-            raise HlfError(f"{path} sets {key} to {value!r}, which this network does not have; give a plain base model")
-    return StableSRUNet(structure_width, spade_hidden, **{k: v for k, v in own.items() if k in known})
+    own = stock_arguments(UNet2DConditionModel, config, path, "a plain base model")
+    return StableSRUNet(structure_width, spade_hidden, **own)
 
 
 def trainable(network: StableSRUNet) -> list[nn.Parameter]:
     """Freeze all but the modulation, which is what StableSR trains of its denoiser."""
-    network.requires_grad_(False)
-    parameters = [p for name, p in network.named_parameters() if ".spade." in name]
-    for parameter in parameters:
-        parameter.requires_grad_(True)
-    return parameters
+    return only_trainable(network, "spade")

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hlf.nets.basicsr_adapter import rrdb
+from hlf.nets.stock import only_trainable
 
 # levels whose features are fused: those at half and at a quarter of the picture's size
 LEVELS = (1, 2)
@@ -114,8 +115,4 @@ class FusionVAE(AutoencoderKL):
 
 def trainable(vae: FusionVAE) -> list[nn.Parameter]:
     """Freeze all but the fusion layers, which is what the second stage of StableSR's training trains."""
-    vae.requires_grad_(False)
-    parameters = [p for name, p in vae.named_parameters() if ".fusion_layer_" in name]
-    for parameter in parameters:
-        parameter.requires_grad_(True)
-    return parameters
+    return only_trainable(vae, *(f"fusion_layer_{level}" for level in LEVELS))

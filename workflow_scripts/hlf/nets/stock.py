@@ -1,4 +1,4 @@
-"""What networks on diffusers' classes share: arguments of a config file, and a ControlNet's start."""
+"""What networks on diffusers' classes share: arguments of a config file, a ControlNet's start, and what is trained."""
 
 import inspect
 from typing import Any
@@ -37,3 +37,20 @@ def copy_encoder(controlnet: Any, unet: Any) -> None:
     """Start a ControlNet from a denoiser: input, time embedding, encoder and middle, all that the SR model added."""
     for part in ("conv_in", "time_embedding", "down_blocks", "mid_block"):
         getattr(controlnet, part).load_state_dict(getattr(unet, part).state_dict())
+
+
+def only_trainable(network: nn.Module, *parts: str) -> list[nn.Parameter]:
+    """Freeze all of a network but the modules that an SR model added to it.
+
+    Args:
+        network: of the SR model.
+        parts: names of those modules, such as "image_attentions".
+
+    Returns:
+        Their parameters.
+    """
+    network.requires_grad_(False)
+    parameters = [p for name, p in network.named_parameters() if set(parts) & set(name.split("."))]
+    for parameter in parameters:
+        parameter.requires_grad_(True)
+    return parameters

@@ -31,7 +31,7 @@ from hlf.sr.diffusion.base_model import BaseFiles
 from hlf.sr.diffusion.captioner import load_captioner
 from hlf.sr.diffusion.captions import STYLES, Captions, caption_prompt
 from hlf.sr.diffusion.colour import FIXES
-from hlf.sr.diffusion.latent import LatentUpscaler
+from hlf.sr.diffusion.latent import STEERED, LatentUpscaler
 from hlf.sr.diffusion.networks import Networks, Predictor, guided_text
 from hlf.sr.diffusion.placing import DTYPES
 from hlf.sr.options import Option
@@ -45,28 +45,18 @@ if TYPE_CHECKING:
 OPTIONS: dict[str, Option] = {
     "steps": Option(20, low=1, high=1000),
     "guidance_scale": Option(9.0, low=0, high=100),  # at most 1: no negative branch
-    "conditioning_scale": Option(1.0, low=0, high=10),
+    **STEERED,
     "process_size": Option(768, low=8, high=8192),
-    "upscale": Option(4, low=1, high=16),
-    "start_point": Option("lr", choices=("lr", "noise")),
     "added_noise_level": Option(900, low=0, high=999),
     "noise_level_reading": Option("grid", choices=("grid", "exact")),  # see `sampling.start_twice`
     "information": Option("caption", choices=("caption", "none")),
     "captions": Option(None, kind=str),  # CSV file that replaces the captioner
     "caption_style": Option("coca", choices=STYLES),
     "caption_device": Option("cpu", choices=("cpu", "model")),  # cpu: as the official program
-    "added_prompt": Option("clean, high-resolution, 8k"),
     "negative_prompt": Option("blurry, dotted, noise, raster lines, unclear, lowres, over-smoothed"),
-    "user_prompt": Option(""),
     "latent_tile": Option(320, low=8, high=4096),
     "latent_overlap": Option(8, low=0, high=4095),
-    "vae_encoder_tile": Option(1024, low=0, high=65536),  # pixels; 0: never tile
-    "vae_decoder_tile": Option(224, low=0, high=65536),  # latent pixels; 0: never tile
     "color_fix": Option("wavelet", choices=(*FIXES, "none")),
-    "truncate": Option(False),
-    "official_order": Option(False),
-    "official_seed": Option(None, kind=int),
-    "compile": Option(False),
 }
 
 

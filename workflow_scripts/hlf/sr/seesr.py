@@ -25,7 +25,7 @@ from hlf.sr.base import Descriptor
 from hlf.sr.diffusion import sampling, sizes, vae
 from hlf.sr.diffusion.base_model import BaseFiles, load_scheduler
 from hlf.sr.diffusion.colour import FIXES
-from hlf.sr.diffusion.latent import LatentUpscaler
+from hlf.sr.diffusion.latent import STEERED, LatentUpscaler
 from hlf.sr.diffusion.networks import Networks, Predictor, guided_text
 from hlf.sr.diffusion.placing import DTYPES
 from hlf.sr.diffusion.prompts import join_prompt
@@ -41,23 +41,13 @@ if TYPE_CHECKING:
 OPTIONS: dict[str, Option] = {
     "steps": Option(50, low=1, high=1000),
     "guidance_scale": Option(5.5, low=0, high=100),  # at most 1: no negative branch
-    "conditioning_scale": Option(1.0, low=0, high=10),
+    **STEERED,
     "process_size": Option(None, low=8, high=8192, kind=int),  # None: what the UNet was trained at, 512 officially
-    "upscale": Option(4, low=1, high=16),
-    "start_point": Option("lr", choices=("lr", "noise")),
-    "added_prompt": Option("clean, high-resolution, 8k"),
     "negative_prompt": Option("dotted, noise, blur, lowres, smooth"),
-    "user_prompt": Option(""),
     "latent_tile": Option(96, low=8, high=4096),
     "latent_overlap": Option(4, low=0, high=4095),
-    "vae_encoder_tile": Option(1024, low=0, high=65536),  # pixels; 0: never tile
-    "vae_decoder_tile": Option(224, low=0, high=65536),  # latent pixels; 0: never tile
     "color_fix": Option("adain", choices=(*FIXES, "none")),
-    "truncate": Option(False),
-    "official_order": Option(False),
-    "official_seed": Option(None, kind=int),
     "trust_ram_file": Option(False),
-    "compile": Option(False),
 }
 
 

@@ -26,11 +26,11 @@ from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 from torch import Tensor
 
 from hlf.errors import HlfError
-from hlf.images import from_tensor, to_tensor
-from hlf.sr.base import Descriptor, Upscaler, fixed_kernels
-from hlf.sr.diffusion import sampling, sizes, vae
+from hlf.sr.base import Descriptor, fixed_kernels
+from hlf.sr.diffusion import sampling, vae
 from hlf.sr.diffusion.base_model import BaseFiles, load_scheduler
 from hlf.sr.diffusion.colour import FIXES
+from hlf.sr.diffusion.latent import SampledUpscaler
 from hlf.sr.diffusion.placing import DTYPES
 from hlf.sr.diffusion.tiles import boxes_by_side, predict_tiled
 from hlf.sr.options import Option
@@ -63,7 +63,7 @@ SCHEDULE: dict[str, Any] = {
 _VELOCITY = ("768v",)
 
 
-class StableSR(Upscaler):
+class StableSR(SampledUpscaler[Networks]):
     """StableSR on its device.
 
     Args:
@@ -89,27 +89,19 @@ class StableSR(Upscaler):
         precision: str,
         options: dict[str, Any],
     ) -> None:
-        super().__init__(descriptor, precision)
-        self.files, self.entry, self.scheduler = files, entry, scheduler
-        self.device, self.options = device, options
-        self._networks: dict[str, Networks] = {}
-        networks = self.networks(precision)
+        trusted, compiled = options["trust_files"], options["compile"]
+        super().__init__(
+            descriptor,
+            device,
+            precision,
+            options,
+            lambda wanted: load_networks(descriptor.zoo, files, entry, device, wanted, trusted, compiled),
+        )
+        networks, self.scheduler = self.networks(precision), scheduler
         self.factor = vae.factor(networks.vae)
         self.size: int = options["process_size"] or networks.unet.config["sample_size"] * self.factor
         self.tile: int = options["latent_tile"] or self.size // self.factor
         _check_tiles(self.size, self.tile, options, 2 ** (networks.structure.levels - 1))
-
-    def networks(self, precision: str) -> Networks:
-        """Networks of a precision. Another than the own one, which a second try in fp32 needs, is read from the files.
-
-        So a picture that is made in fp32 at second try is the one that fp32 gives at once.
-        """
-        if precision not in self._networks:
-            opt = self.options
-            self._networks[precision] = load_networks(
-                self.descriptor.zoo, self.files, self.entry, self.device, precision, opt["trust_files"], opt["compile"]
-            )
-        return self._networks[precision]
 
     def upscale(self, lr: Tensor, seeds: list[int], precision: str | None = None) -> Tensor:
         """See `Upscaler.upscale`; the networks hold their weights in the precision."""
@@ -117,11 +109,7 @@ class StableSR(Upscaler):
         networks, done = self.networks(precision or self.precision), []
         for one, seed in zip(lr.cpu(), seeds, strict=True):
             sr = self.program(networks, one, seed)
-            finite = bool(torch.isfinite(sr).all())
-            height, width = (side * self.descriptor.scale for side in one.shape[-2:])
-            whole = to_tensor(sizes.finished(from_tensor(sr.nan_to_num()), width, height))
-            # a picture cannot hold NaN, but the caller must see that the model failed
-            done.append(whole if finite else torch.full_like(whole, torch.nan))
+            done.append(self.saved(sr.nan_to_num(), one, bool(torch.isfinite(sr).all())))
         return torch.stack(done).to(lr.device)
 
     def program(self, networks: Networks, lr: Tensor, seed: int) -> Tensor:

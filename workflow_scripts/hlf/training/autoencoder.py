@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional as F
 
 from hlf.nets import vgg
-from hlf.training.loop import Average, batch_of, cosine_rate, set_rate, train
+from hlf.training.loop import Average, batch_of, cosine_rate, descend, train
 from hlf.training.perceptual import perceptual_network
 from hlf.training.pool import Pool
 from hlf.training.save import save_model
@@ -45,11 +45,9 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
         y = model.decode(posterior.sample()).sample
         pixel, kl = F.l1_loss(y, x), posterior.kl().sum() / x.numel()
         perceptual = vgg.perceptual_distance(features, (y + 1) / 2, (x + 1) / 2)
-        set_rate(optimizer, cosine_rate(settings["learning_rate"], i, settings["steps"]))
-        optimizer.zero_grad()
-        (pixel + settings["perceptual_weight"] * perceptual + settings["kl_weight"] * kl).backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        loss = pixel + settings["perceptual_weight"] * perceptual + settings["kl_weight"] * kl
+        rate = cosine_rate(settings["learning_rate"], i, settings["steps"])
+        descend(optimizer, loss, list(model.parameters()), rate)
         average.update(model)
         return {"pixel": float(pixel.detach()), "perceptual": float(perceptual.detach()), "kl": float(kl.detach())}
 

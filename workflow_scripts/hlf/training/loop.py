@@ -88,6 +88,10 @@ class Average:
         for own, other in zip(self.module.buffers(), module.buffers(), strict=True):
             own.copy_(other)
 
+    def follow(self, module: torch.nn.Module, step: int) -> None:
+        """`update` after step number `step` from 0, faster at the beginning, where old weights are worth little."""
+        self.update(module, min(self.decay, (step + 1) / (step + 10)))
+
     def state_dict(self) -> dict[str, Any]:
         """State of the averaged module."""
         return self.module.state_dict()
@@ -108,6 +112,17 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     """Give every parameter group the learning rate `rate`."""
     for group in optimizer.param_groups:
         group["lr"] = rate
+
+
+def descend(
+    optimizer: torch.optim.Optimizer, loss: torch.Tensor, parameters: list[torch.nn.Parameter], rate: float
+) -> None:
+    """One update at the learning rate `rate`; the gradient of `parameters` is clipped to norm 1."""
+    set_rate(optimizer, rate)
+    optimizer.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+    optimizer.step()
 
 
 def batch_of(images: np.ndarray, index: np.ndarray) -> torch.Tensor:

@@ -14,14 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hlf.nets import pasd as nets
-from hlf.sr.diffusion.base_model import BaseFiles, load_scheduler, load_text_encoder
 from hlf.training.gan import degraded
-from hlf.training.latents import Latents, load_vae
 from hlf.training.pool import Pool
-from hlf.training.steered import WEIGHTS, fit, networks, save, window
-from hlf.tuning.seesr_batch import draw_noise, drop_prompts, enlarged
-from hlf.tuning.seesr_loss import noise_loss
-from hlf.zoo.registry import find_weights, weights_sha256
+from hlf.training.steered import fit, networks, open_base, save, window
+from hlf.tuning.noising import draw_noise, drop_prompts, enlarged, noise_loss
 
 WHAT = "PASD's networks at small width on the mini base, trained with PASD's own step."
 
@@ -41,25 +37,20 @@ def restored_loss(restored: list[Tensor], gt: Tensor) -> Tensor:
 def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo: Path) -> None:
     """Train ControlNet and pixel attention; the averaged weights are kept."""
     torch.manual_seed(seed)
-    base = zoo / "sd-base"
-    files = BaseFiles(*find_weights("mini", zoo, "sd-base"))
-    scheduler: Any = load_scheduler(files)
-    encode = load_text_encoder(files, torch.float32, "cpu")
-    sha = weights_sha256([base / "vae" / WEIGHTS])[:8]
-    latents = Latents(pool, load_vae(base / "vae"), work.parent / f"latents-{sha}.npy")
+    base = open_base(zoo, pool, work)
     unet, controlnet, config, control = networks(
-        nets, base / "unet", settings["condition_channels"], {}, "pixel_attentions"
+        nets, base.unet, settings["condition_channels"], {}, "pixel_attentions"
     )
 
     def loss(side: int | None, rng: np.random.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         index = np.sort(rng.choice(len(pool.captions), settings["batch_size"], replace=False))
         lr, gt = degraded(pool, index, rng, settings["levels"])
-        condition, clean = enlarged(lr), latents.sample(index, rng)
+        condition, clean = enlarged(lr), base.latents.sample(index, rng)
         if side:  # the caption stays that of the whole scene
             clean, condition, gt = window((clean, condition, gt), side, rng)
-        text = encode(drop_prompts([pool.captions[k] for k in index], settings["null_text"], rng))
-        noise, times = draw_noise(clean, scheduler.config["num_train_timesteps"], rng)
-        inputs = (scheduler.add_noise(clean, noise, times), times, text)
+        text = base.encode(drop_prompts([pool.captions[k] for k in index], settings["null_text"], rng))
+        noise, times = draw_noise(clean, base.scheduler.config["num_train_timesteps"], rng)
+        inputs = (base.scheduler.add_noise(clean, noise, times), times, text)
         missed = noise_loss(unet(*inputs, controlnet(*inputs, condition)), noise)
         # the embedding runs once more for its heads, which is little beside the rest
         shown = restored_loss(controlnet.controlnet_cond_embedding.restored(condition), gt)

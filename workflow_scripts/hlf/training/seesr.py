@@ -10,15 +10,14 @@ from torch import Tensor, nn
 
 from hlf.nets import ram as ram_net
 from hlf.nets import seesr as nets
-from hlf.sr.diffusion.base_model import BaseFiles, load_scheduler, load_text_encoder
 from hlf.sr.diffusion.tagger import Tagger, load_tagger
 from hlf.training.gan import degraded
-from hlf.training.latents import Latents, load_vae
+from hlf.training.latents import Latents
 from hlf.training.pool import Pool
-from hlf.training.steered import WEIGHTS, fit, networks, save, window
-from hlf.tuning.seesr_batch import Batch, draw_noise, drop_prompts, enlarged, predict_noise
-from hlf.tuning.seesr_loss import noise_loss
-from hlf.zoo.registry import find_weights, weights_sha256
+from hlf.training.steered import fit, networks, open_base, save, window
+from hlf.tuning.noising import draw_noise, drop_prompts, enlarged, noise_loss
+from hlf.tuning.seesr_batch import Batch, predict_noise
+from hlf.zoo.registry import find_weights
 
 WHAT = "SeeSR's networks at small width on the mini base, trained with SeeSR's own step."
 
@@ -48,14 +47,10 @@ class _Data:
 def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo: Path) -> None:
     """Train ControlNet and image attention; the averaged weights are kept."""
     torch.manual_seed(seed)
-    base = zoo / "sd-base"
-    files = BaseFiles(*find_weights("mini", zoo, "sd-base"))
-    scheduler: Any = load_scheduler(files)
-    encode = load_text_encoder(files, torch.float32, "cpu")
-    sha = weights_sha256([base / "vae" / WEIGHTS])[:8]
-    data = _Data(settings, pool, Latents(pool, load_vae(base / "vae"), work.parent / f"latents-{sha}.npy"), zoo)
+    base = open_base(zoo, pool, work)
+    data = _Data(settings, pool, base.latents, zoo)
     unet, controlnet, config, control = networks(
-        nets, base / "unet", settings["condition_channels"], {"use_image_cross_attention": True}, "image_attentions"
+        nets, base.unet, settings["condition_channels"], {"use_image_cross_attention": True}, "image_attentions"
     )
 
     def loss(side: int | None, rng: np.random.Generator) -> tuple[Tensor, dict[str, Tensor]]:
@@ -63,9 +58,9 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
         if side:  # tags and context stay those of the whole picture
             latents, condition = window((batch.latents, batch.condition), side, rng)
             batch = replace(batch, latents=latents, condition=condition)
-        noise, times = draw_noise(batch.latents, scheduler.config["num_train_timesteps"], rng)
-        noisy = scheduler.add_noise(batch.latents, noise, times)
-        text = encode(batch.prompts)
+        noise, times = draw_noise(batch.latents, base.scheduler.config["num_train_timesteps"], rng)
+        noisy = base.scheduler.add_noise(batch.latents, noise, times)
+        text = base.encode(batch.prompts)
         missed = noise_loss(predict_noise(unet, controlnet, noisy, times, text, batch), noise)
         return missed, {"loss": missed}
 

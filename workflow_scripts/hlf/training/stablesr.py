@@ -22,18 +22,16 @@ from hlf.nets import stablesr_vae as cfw
 from hlf.nets import vgg
 from hlf.seeds import generator
 from hlf.sr.diffusion import sampling, vae
-from hlf.sr.diffusion.base_model import BaseFiles, load_scheduler, load_text_encoder
 from hlf.sr.stablesr import Predictor
 from hlf.sr.stablesr_networks import Networks
 from hlf.training.gan import degraded
-from hlf.training.latents import Latents, load_vae
-from hlf.training.loop import Average, cosine_rate, set_rate, train
+from hlf.training.latents import Latents
+from hlf.training.loop import Average, cosine_rate, descend, train
 from hlf.training.perceptual import perceptual_network
 from hlf.training.pool import Pool
 from hlf.training.save import save_model
-from hlf.tuning.seesr_batch import draw_noise, enlarged
-from hlf.zoo.load import check_state, read_state
-from hlf.zoo.registry import find_weights, weights_sha256
+from hlf.training.steered import fill_from_base, fit, open_base, window
+from hlf.tuning.noising import draw_noise, enlarged, noise_loss
 
 WHAT = {
     "structure": "StableSR's structure encoder and modulation at small width; the denoiser is that of the mini base.",
@@ -64,13 +62,9 @@ class _Scenes:
 
 def denoiser(base: Path, settings: dict[str, Any]) -> nets.StableSRUNet:
     """Denoiser of the mini base in folder `base`, whose modulation is new."""
-    path = base / "diffusion_pytorch_model.safetensors"
-    network = nets.unet(
-        read_json(base / "config.json"), settings["structure"]["out_channels"], settings["spade_hidden"]
-    )
-    state = read_state(path)
-    check_state({k: v for k, v in network.state_dict().items() if ".spade." not in k}, state, path)
-    network.load_state_dict(state, strict=False)  # all but the modulation, as just checked
+    config = read_json(base / "config.json")
+    network = nets.unet(config, settings["structure"]["out_channels"], settings["spade_hidden"])
+    fill_from_base(network, base, "spade")
     return network
 
 
@@ -108,28 +102,27 @@ def calibrate(unet: nets.StableSRUNet, noisy: Tensor, times: Tensor, text: Tenso
 def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo: Path) -> None:
     """Train structure encoder and modulation, then the fusion layers; averaged weights are kept of both."""
     torch.manual_seed(seed)
-    files = BaseFiles(*find_weights("mini", zoo, "sd-base"))
-    autoencoder = load_vae(zoo / "sd-base/vae")
-    sha = weights_sha256([files.vae_weights])[:8]
-    scenes = _Scenes(settings, pool, Latents(pool, autoencoder, work.parent / f"latents-{sha}.npy"), autoencoder)
-    scheduler: Any = load_scheduler(files)
-    text = load_text_encoder(files, torch.float32, "cpu")([""])
-    unet, encoder = denoiser(zoo / "sd-base/unet", settings), structure.build(settings["structure"], "zoo.training")
-    facts = _train_structure(settings, scenes, unet, encoder, scheduler, text, work / "structure", seed)
-    shared = {"seed": seed, "levels": settings["levels"]}
+    base = open_base(zoo, pool, work)
+    scenes, text = _Scenes(settings, pool, base.latents, base.vae), base.encode([""])
+    unet, encoder = denoiser(base.unet, settings), structure.build(settings["structure"], "zoo.training")
+    facts = _train_structure(settings, scenes, unet, encoder, base.scheduler, text, work / "structure", seed)
     tables = [(unet, keys.only(keys.unet_table(unet), ".spade.")), (encoder, keys.structure_table(encoder))]
     state = {k: v for network, table in tables for k, v in keys.to_ldm(network.state_dict(), table).items()}
     config = {name: settings[name] for name in ("structure", "spade_hidden")}
-    facts |= shared | {"batch": settings["batch_size"]}
     save_model(folder / "structure", "StableSR structure encoder", WHAT["structure"], config, state, facts)
 
-    fused = cfw.FusionVAE(**settings["fusion"], **read_json(files.vae_config)).eval()
-    fused.load_state_dict(autoencoder.state_dict(), strict=False)  # all but the fusion layers
-    networks = Networks(unet, encoder, autoencoder, fused, text)
-    samples = _samples(settings, scenes, networks, scheduler, work / "samples.pt", seed)
+    fused = cfw.FusionVAE(**settings["fusion"], **read_json(base.files.vae_config)).eval()
+    fused.load_state_dict(base.vae.state_dict(), strict=False)  # all but the fusion layers
+    networks = Networks(unet, encoder, base.vae, fused, text)
+    samples = _samples(settings, scenes, networks, base.scheduler, work / "samples.pt", seed)
     facts = _train_fusion(settings, scenes, fused, samples, perceptual_network(zoo), work / "cfw", seed)
     state = keys.to_ldm(fused.state_dict(), keys.only(keys.vae_table(fused, ""), ".fusion_layer_"))
-    facts |= shared | {"batch": settings["cfw_batch"], "samples": settings["samples"]}
+    facts |= {
+        "seed": seed,
+        "levels": settings["levels"],
+        "batch": settings["cfw_batch"],
+        "samples": settings["samples"],
+    }
     save_model(folder / "cfw", "StableSR fusion layers", WHAT["cfw"], settings["fusion"], state, facts)
 
 
@@ -139,13 +132,6 @@ def _train_structure(
 ) -> dict[str, Any]:  # fmt: skip
     """First training; both networks hold the averaged weights afterwards. Returns the facts of the loop."""
     total = scheduler.config["num_train_timesteps"]
-
-    def predict(latents: Tensor, low: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Prediction and noise."""
-        noise, times = draw_noise(latents, total, rng)
-        noisy = scheduler.add_noise(latents, noise, times)
-        return unet(noisy, times, text.expand(len(noisy), -1, -1), encoder(low, times)), noise
-
     rng = generator(seed, "stablesr-calibration")
     latents, low = scenes.draw(min(CALIBRATION, len(scenes.pool.captions)), rng)
     noise, times = draw_noise(latents, total, rng)
@@ -153,25 +139,19 @@ def _train_structure(
         features = encoder(low, times)
     calibrate(unet, scheduler.add_noise(latents, noise, times), times, text.expand(len(low), -1, -1), features)
 
+    def loss(side: int | None, rng: np.random.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        latents, low = scenes.draw(settings["batch_size"], rng)
+        if side:
+            latents, low = window((latents, low), side, rng)
+        noise, times = draw_noise(latents, total, rng)
+        noisy = scheduler.add_noise(latents, noise, times)
+        missed = noise_loss(unet(noisy, times, text.expand(len(noisy), -1, -1), encoder(low, times)), noise)
+        return missed, {"loss": missed}
+
+    both = nn.ModuleDict({"unet": unet, "encoder": encoder})
     trained = [*nets.trainable(unet), *encoder.parameters()]
-    both: Any = nn.ModuleDict({"unet": unet, "encoder": encoder})
-    average = Average(both, settings["ema"])
-    optimizer = torch.optim.AdamW(trained, lr=settings["learning_rate"], weight_decay=0.01)
-
-    def step(i: int, rng: np.random.Generator) -> dict[str, float]:
-        predicted, noise = predict(*scenes.draw(settings["batch_size"], rng), rng)
-        loss = F.mse_loss(predicted, noise)
-        set_rate(optimizer, cosine_rate(settings["learning_rate"], i, settings["steps"]))
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(trained, 1.0)
-        optimizer.step()
-        average.update(both, min(settings["ema"], (i + 1) / (i + 10)))
-        return {"loss": float(loss.detach())}
-
-    parts = {"networks": both, "average": average, "optimizer": optimizer}
-    facts = train("stablesr", parts, step, settings["steps"], work, seed)
-    both.load_state_dict(average.state_dict())
+    kept, facts = fit("stablesr", settings, both, trained, loss, work, seed)
+    both.load_state_dict(kept.state_dict())
     both.eval().requires_grad_(False)
     return facts
 
@@ -233,12 +213,9 @@ def _train_fusion(
             encoded = fused.features(low * 2 - 1)
         sr = fused.decode_fused(latents / fused.config["scaling_factor"], encoded, 1.0) / 2 + 0.5
         pixel, perceptual = F.l1_loss(sr, gt), vgg.perceptual_distance(features, sr, gt)
-        set_rate(optimizer, cosine_rate(settings["cfw_rate"], i, settings["cfw_steps"]))
-        optimizer.zero_grad()
-        (pixel + settings["perceptual_weight"] * perceptual).backward()
-        nn.utils.clip_grad_norm_(trained, 1.0)
-        optimizer.step()
-        average.update(fused, min(settings["ema"], (i + 1) / (i + 10)))
+        rate = cosine_rate(settings["cfw_rate"], i, settings["cfw_steps"])
+        descend(optimizer, pixel + settings["perceptual_weight"] * perceptual, trained, rate)
+        average.follow(fused, i)
         return {"pixel": float(pixel.detach()), "perceptual": float(perceptual.detach())}
 
     parts = {"network": fused, "average": average, "optimizer": optimizer}

@@ -7,6 +7,7 @@ long.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,9 +18,13 @@ from torch import Tensor, nn
 
 from hlf.files import read_json
 from hlf.nets.stock import copy_encoder
-from hlf.training.loop import Average, cosine_rate, set_rate, train
+from hlf.sr.diffusion.base_model import BaseFiles, load_scheduler, load_text_encoder
+from hlf.training.latents import Latents, load_vae
+from hlf.training.loop import Average, cosine_rate, descend, train
+from hlf.training.pool import Pool
 from hlf.training.save import save_model
 from hlf.zoo.load import check_state, read_state
+from hlf.zoo.registry import find_weights, weights_sha256
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 # of the denoiser's arguments, those that its ControlNet shares
@@ -27,6 +32,47 @@ SHARED = (
     "in_channels", "block_out_channels", "layers_per_block", "down_block_types", "cross_attention_dim",
     "attention_head_dim", "norm_num_groups", "use_linear_projection",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Base:
+    """What a recipe reads of the mini base.
+
+    Attributes:
+        files: of scheduler, text encoder, tokenizer and autoencoder.
+        unet: folder of the denoiser.
+        scheduler: its noise schedule.
+        encode: prompts to embeddings (N, 77, D).
+        vae: its frozen autoencoder.
+        latents: of the scenes.
+    """
+
+    files: BaseFiles
+    unet: Path
+    scheduler: Any
+    encode: Any
+    vae: Any
+    latents: Latents
+
+
+def open_base(zoo: Path, pool: Pool, work: Path) -> Base:
+    """The mini base in the zoo, and the latents of a pool, which all recipes share in the folder above `work`."""
+    files = BaseFiles(*find_weights("mini", zoo, "sd-base"))
+    vae, name = load_vae(zoo / "sd-base/vae"), weights_sha256([files.vae_weights])[:8]
+    latents = Latents(pool, vae, work.parent / f"latents-{name}.npy")
+    encode = load_text_encoder(files, torch.float32, "cpu")
+    return Base(files, zoo / "sd-base/unet", load_scheduler(files), encode, vae, latents)
+
+
+def fill_from_base(unet: nn.Module, base: Path, added: str) -> None:
+    """Give a denoiser the weights of the base in the folder `base`; modules named `added` stay as drawn.
+
+    Raises:
+        HlfError: keys or shapes that do not fit.
+    """
+    state = read_state(base / WEIGHTS)
+    check_state({k: v for k, v in unet.state_dict().items() if f".{added}." not in k}, state, base / WEIGHTS)
+    unet.load_state_dict(state, strict=False)  # all but what was added, as just checked
 
 
 def networks(
@@ -45,10 +91,7 @@ def networks(
     control = {name: config[name] for name in SHARED}
     control |= {"conditioning_embedding_out_channels": condition_channels, **own}
     unet, controlnet = nets.unet(config), nets.controlnet(control)
-    state = read_state(base / WEIGHTS)
-    plain = {k: v for k, v in unet.state_dict().items() if f".{added}." not in k}
-    check_state(plain, state, base / WEIGHTS)
-    unet.load_state_dict(state, strict=False)  # all but what was added, as just checked
+    fill_from_base(unet, base, added)
     copy_encoder(controlnet, unet)
     controlnet.controlnet_cond_embedding.conv_out.reset_parameters()
     return unet, controlnet, config, control
@@ -102,12 +145,8 @@ def fit(
 
     def step(i: int, rng: np.random.Generator) -> dict[str, float]:
         total, shown = loss(settings["window"] if i < settings["window_steps"] else None, rng)
-        set_rate(optimizer, cosine_rate(settings["learning_rate"], i, settings["steps"]))
-        optimizer.zero_grad()
-        total.backward()
-        nn.utils.clip_grad_norm_(trained, 1.0)
-        optimizer.step()
-        average.update(both, min(settings["ema"], (i + 1) / (i + 10)))
+        descend(optimizer, total, trained, cosine_rate(settings["learning_rate"], i, settings["steps"]))
+        average.follow(both, i)
         return {word: float(value.detach()) for word, value in shown.items()}
 
     parts = {"networks": both, "average": average, "optimizer": optimizer}

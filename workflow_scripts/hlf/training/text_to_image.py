@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from hlf.files import write_json
-from hlf.training.loop import Average, cosine_rate, set_rate, train
+from hlf.training.loop import Average, cosine_rate, descend, train
 from hlf.training.pool import Pool
 from hlf.training.save import save_model
 from hlf.training.text_data import WEIGHTS, BaseData
@@ -66,12 +66,9 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
         predicted = unet(noisy, times, text(input_ids=ids.input_ids).last_hidden_state).sample
         error = (predicted - noise).square()
         loss = (min_snr(scheduler.alphas_cumprod, times) * error).mean()
-        set_rate(optimizer, cosine_rate(settings["learning_rate"], i, settings["steps"]))
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        average.update(model, min(settings["ema"], (i + 1) / (i + 10)))
+        rate = cosine_rate(settings["learning_rate"], i, settings["steps"])
+        descend(optimizer, loss, list(model.parameters()), rate)
+        average.follow(model, i)
         return {"loss": float(loss.detach()), "noise error": float(error.detach().mean())}
 
     parts = {"model": model, "average": average, "optimizer": optimizer}

@@ -1,4 +1,4 @@
-"""A training step of SeeSR: condition, dropped prompts, noise and timesteps, and the prediction.
+"""A training step of SeeSR: its batch, and the prediction.
 
 Source: training script and data set of cswry/SeeSR. The target is the noise, at timesteps drawn uniformly; tags come
 from the clean picture, the image context from the degraded one, so that the model learns to trust tags.
@@ -8,10 +8,7 @@ Only the ControlNet and the UNet's image attention are trained (`hlf.nets.seesr.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 if TYPE_CHECKING:
     from hlf.nets.seesr import SeeSRControlNet, SeeSRUNet
@@ -32,26 +29,6 @@ class Batch:
     condition: Tensor
     context: Tensor
     prompts: list[str]
-
-
-def enlarged(lr: Tensor, scale: int = 4) -> Tensor:
-    """Condition of LR pictures (B, 3, h, w) in [0, 1]: torch's bicubic without antialias, at 8-bit levels.
-
-    The official data are stored so, while inference enlarges with Pillow; both are kept.
-    """
-    large = F.interpolate(lr, scale_factor=scale, mode="bicubic", align_corners=False)
-    return (large.clamp(0, 1) * 255).round() / 255
-
-
-def drop_prompts(prompts: list[str], share: float, rng: np.random.Generator) -> list[str]:
-    """The prompts, each empty with probability `share`."""
-    return ["" if gone else text for text, gone in zip(prompts, rng.random(len(prompts)) < share, strict=True)]
-
-
-def draw_noise(latents: Tensor, steps: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Standard normal noise like `latents`, and uniform timesteps (B,) in 0..steps-1."""
-    noise = torch.from_numpy(rng.standard_normal(tuple(latents.shape), dtype=np.float32)).to(latents.device)
-    return noise, torch.from_numpy(rng.integers(0, steps, len(latents))).to(latents.device)
 
 
 def predict_noise(

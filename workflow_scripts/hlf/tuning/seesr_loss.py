@@ -1,6 +1,7 @@
-"""Losses of SeeSR's training as functions of tensors: the noise error, and the image that a noisy latent stands for.
+"""Image loss of SeeSR's fine-tuning as functions of tensors: the image that a noisy latent stands for, and its weight.
 
-L = L_ori + alpha * L_HLF (paper 5, equation 1). L_ori is the plain noise error of the official `train_seesr.py`.
+L = L_ori + alpha * L_HLF (paper 5, equation 1). L_ori is the plain noise error of the official `train_seesr.py`
+(`hlf.tuning.noising.noise_loss`).
 Through which image L_HLF sees the model the paper does not say, and the official program decodes none in training: a
 single step to x0 at the timestep of L_ori, decoded by the frozen VAE, is our reading.
 """
@@ -9,12 +10,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
-
-
-def noise_loss(predicted: Tensor, noise: Tensor) -> Tensor:
-    """L_ori: mean squared error between predicted and true noise (N, 4, h, w), in float32, unweighted; scalar."""
-    return F.mse_loss(predicted.float(), noise.float())
 
 
 def predicted_x0(noisy: Tensor, predicted: Tensor, timesteps: Tensor, alphas_cumprod: Tensor) -> Tensor:

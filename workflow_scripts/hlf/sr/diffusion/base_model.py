@@ -57,8 +57,7 @@ def load_vae(files: BaseFiles, dtype: torch.dtype, device: str) -> AutoencoderKL
     """
     own = arguments(AutoencoderKL.__init__, files.vae_config)
     vae = build_filled(lambda: AutoencoderKL(**own), read_vae(files), files.vae_weights)
-    # the method of torch: that of diffusers warns of modules to keep in float32, of which it then names none
-    torch.nn.Module.to(vae, device, dtype)
+    torch.nn.Module.to(vae, device, dtype)  # see `hlf.sr.diffusion.placing`
     return vae
 
 

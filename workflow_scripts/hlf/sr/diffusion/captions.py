@@ -7,7 +7,7 @@ from torch import Tensor
 
 from hlf.errors import HlfError
 from hlf.files import read_table
-from hlf.sr.diffusion.prompts import picture_key
+from hlf.images import picture_key
 
 STYLES = ("coca", "blip", "words")
 

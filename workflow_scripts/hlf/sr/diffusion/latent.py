@@ -1,8 +1,8 @@
-"""What the steered latent diffusion models have in common around their sampling: sizes, VAE, colours, grey levels."""
+"""What the diffusion models have in common around their sampling: precisions, sizes, VAE, colours, grey levels."""
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -13,20 +13,74 @@ from hlf.sr.base import Descriptor, Upscaler, fixed_kernels
 from hlf.sr.diffusion import sampling, sizes, vae
 from hlf.sr.diffusion.colour import fix_colours
 from hlf.sr.diffusion.networks import Networks
+from hlf.sr.options import Option
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-class LatentUpscaler(Upscaler):
-    """A latent diffusion model on its device; a subclass says how pictures are enlarged and sampled.
+N = TypeVar("N")
+# what SeeSR and PASD have in common, at the defaults of both official programs
+STEERED: dict[str, Option] = {
+    "conditioning_scale": Option(1.0, low=0, high=10),
+    "upscale": Option(4, low=1, high=16),
+    "start_point": Option("lr", choices=("lr", "noise")),
+    "added_prompt": Option("clean, high-resolution, 8k"),
+    "user_prompt": Option(""),
+    "vae_encoder_tile": Option(1024, low=0, high=65536),  # pixels; 0: never tile
+    "vae_decoder_tile": Option(224, low=0, high=65536),  # latent pixels; 0: never tile
+    "truncate": Option(False),
+    "official_order": Option(False),
+    "official_seed": Option(None, kind=int),
+    "compile": Option(False),
+}
+
+
+class SampledUpscaler(Upscaler, Generic[N]):
+    """A diffusion model on its device, with its networks in each precision that was asked for.
 
     Args:
         descriptor: facts about the model.
         device: cpu or cuda.
         precision: fp32, fp16 or bf16.
-        options: of the model; read here: upscale, vae_decoder_tile, color_fix, truncate, official_order, official_seed.
+        options: of the model.
         load: networks in a precision.
+    """
+
+    def __init__(
+        self, descriptor: Descriptor, device: str, precision: str, options: dict[str, Any], load: Callable[[str], N]
+    ) -> None:
+        super().__init__(descriptor, precision)
+        self.device, self.options, self._load = device, options, load
+        self._networks = {precision: load(precision)}
+
+    def networks(self, precision: str) -> N:
+        """Networks of a precision. Another than the own one, which a second try in fp32 needs, is read from the files.
+
+        So a picture that is made in fp32 at second try is the one that fp32 gives at once.
+        """
+        if precision not in self._networks:
+            self._networks[precision] = self._load(precision)
+        return self._networks[precision]
+
+    def saved(self, sr: Tensor, lr: Tensor, finite: bool) -> Tensor:
+        """Result at the size and the grey levels that are saved, or NaN.
+
+        Args:
+            sr: (3, H, W) in [0, 1].
+            lr: its LR image (3, h, w).
+            finite: whether the networks gave numbers; a picture cannot hold NaN, but the caller must see that.
+        """
+        height, width = (side * self.descriptor.scale for side in lr.shape[-2:])
+        whole = to_tensor(sizes.finished(from_tensor(sr), width, height))
+        return whole if finite else torch.full_like(whole, torch.nan)
+
+
+class LatentUpscaler(SampledUpscaler[Networks]):
+    """A latent diffusion model with a ControlNet; a subclass says how pictures are enlarged and sampled.
+
+    Args: see `SampledUpscaler`; options read here: vae_decoder_tile, color_fix, truncate, official_order,
+        official_seed.
     """
 
     def __init__(
@@ -37,19 +91,8 @@ class LatentUpscaler(Upscaler):
         options: dict[str, Any],
         load: Callable[[str], Networks],
     ) -> None:
-        super().__init__(descriptor, precision)
-        self.device, self.options, self._load = device, options, load
-        self._networks = {precision: load(precision)}
+        super().__init__(descriptor, device, precision, options, load)
         self._shared = [_generator(options["official_seed"], device) for _ in range(2)]
-
-    def networks(self, precision: str) -> Networks:
-        """Networks of a precision. Another than the own one, which a second try in fp32 needs, is read from the files.
-
-        So a picture that is made in fp32 at second try is the one that fp32 gives at once.
-        """
-        if precision not in self._networks:
-            self._networks[precision] = self._load(precision)
-        return self._networks[precision]
 
     def upscale(self, lr: Tensor, seeds: list[int], precision: str | None = None) -> Tensor:
         """See `Upscaler.upscale`; the networks hold their weights in the precision.
@@ -72,13 +115,9 @@ class LatentUpscaler(Upscaler):
             images = torch.stack([to_tensor(self.enlarge(from_tensor(one), networks)) for one in lr]).to(self.device)
             latents = self.latents(networks, lr, images, self._draws(seeds))
             sr = vae.decode(networks.vae, latents, self.options["vae_decoder_tile"])
-            finite = torch.isfinite(sr).flatten(1).all(1)
+            finite = torch.isfinite(sr).flatten(1).all(1).tolist()
             sr = self._recoloured(sr.nan_to_num().clamp(0, 1), images).cpu()
-        height, width = (side * self.descriptor.scale for side in lr.shape[-2:])
-        whole = [to_tensor(sizes.finished(from_tensor(one), width, height)) for one in sr]
-        # a picture cannot hold NaN, but the caller must see that the model failed
-        done = [one if ok else torch.full_like(one, torch.nan) for one, ok in zip(whole, finite.tolist(), strict=True)]
-        return torch.stack(done)
+        return torch.stack([self.saved(*one) for one in zip(sr, lr, finite, strict=True)])
 
     @abstractmethod
     def enlarge(self, lr: "np.ndarray", networks: Networks) -> "np.ndarray":

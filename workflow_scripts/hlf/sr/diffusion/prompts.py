@@ -1,7 +1,6 @@
 """Prompt of tags and added words, and its embedding by the CLIP text encoder of the base model."""
 
 import functools
-import hashlib
 from typing import Any
 
 import torch
@@ -15,13 +14,6 @@ def join_prompt(tags: str, user_prompt: str, added_prompt: str) -> str:
     'cat, tree, ,clean, 8k'
     """
     return f"{tags}, {user_prompt},{added_prompt}"
-
-
-def picture_key(image: Tensor) -> bytes:
-    """Digest of an image's shape and pixels, by which what was read from it is remembered."""
-    digest = hashlib.blake2b(str(tuple(image.shape)).encode(), digest_size=16)
-    digest.update(image.cpu().contiguous().numpy().tobytes())
-    return digest.digest()
 
 
 class TextEncoder:

@@ -8,10 +8,10 @@ from torch import Tensor
 
 from hlf.errors import HlfError
 from hlf.files import sha256
+from hlf.images import picture_key
 from hlf.nets import ram as ram_net
 from hlf.nets.ram import Ram, TagList
 from hlf.nets.ram_files import load_ram, merge_dape, read_tags
-from hlf.sr.diffusion.prompts import picture_key
 from hlf.zoo.load import read_config, read_state
 
 # of the two lists in the official repositories; they stand in no checkpoint, and a wrong one would go unnoticed
