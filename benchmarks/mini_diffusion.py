@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "workflow_scripts"), str(ROOT / "benchmarks")]
 
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel  # noqa: E402
-from mini_zoo import SEED, SIZE, SR, right  # noqa: E402
+from mini_zoo import SEED, SIZE, SR, belief  # noqa: E402
 
 from hlf.degradation import degrade  # noqa: E402
 from hlf.files import read_json, write_text  # noqa: E402
@@ -68,7 +68,7 @@ def worst(zoo: Path) -> tuple[np.ndarray, list[tuple[str, str]]]:
         lr = to_uint8(degrade(to_float(scene.image), generator(SEED, "mini-worst", number), LEVEL)[0])
         tensor = to_tensor(lr)[None]
         sr = model.upscale(tensor, [seed_for(SEED, "mini-worst", number) % 2**63])[0]
-        kept = np.mean([right(reader, sr, thing) for thing in things])
+        kept = np.mean([belief(reader, sr, thing) for thing in things])
         row = np.concatenate([np.kron(lr, np.ones((4, 4, 1), np.uint8)), from_tensor(sr), scene.image], axis=1)
         found.append((float(kept), row, scene.caption, model.texts(tensor)[0][1]))
     chosen = sorted(found, key=lambda entry: entry[0])[:4]

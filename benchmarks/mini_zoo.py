@@ -44,6 +44,14 @@ def right(reader: Any, image: torch.Tensor, thing: SceneObject) -> bool:
     return letters[0].argmax(-1).tolist() == letter_targets(thing.label)
 
 
+def belief(reader: Any, image: torch.Tensor, thing: SceneObject) -> float:
+    """Log-probability that the reader gives to a pictogram, or per letter to a sign, of the content list."""
+    glyph, letters = read(reader, crop_box(image, thing.box)[None])
+    if thing.kind == "glyph":
+        return float(glyph[0, glyph_classes().index(thing.label)].clamp_min(1e-12).log())
+    return float(letters[0].gather(1, torch.tensor(letter_targets(thing.label))[:, None]).clamp_min(1e-12).log().mean())
+
+
 def gradient(image: np.ndarray) -> float:
     """Mean absolute difference of neighbouring pixels, in grey levels: how sharp a picture looks."""
     grey = image.astype(float).mean(-1)

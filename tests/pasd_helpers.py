@@ -7,12 +7,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from hlf.files import write_json
-from hlf.images import to_tensor
 from hlf.nets import pasd as nets
-from hlf.sr.registry import load_upscaler
 from hlf.zoo.load import load_strict
 from seesr_helpers import SCHEDULER, TINY_VAE, write_text_encoder
-from sr_helpers import picture
 from vectors import vector_dir
 
 FOLDER = vector_dir("pasd")
@@ -133,13 +130,3 @@ def tiny_pasd_zoo(root):
     save_file(captioner.state_dict(), root / "coca/model.safetensors")
     (root / "coca/words.txt").write_text("\n".join(WORDS))
     return root
-
-
-def load(zoo, precision="fp32", **options):
-    """PASD of a tiny zoo, with two steps."""
-    return load_upscaler("pasd", "mini", zoo, "cpu", precision, {"steps": 2, "process_size": 32, **options})
-
-
-def lr_batch(count=3, height=9, width=11):
-    """LR images, each another one."""
-    return torch.stack([to_tensor(picture(height, width, phase)) for phase in range(count)])

@@ -1,18 +1,18 @@
 """PASD: options, seeds, sizes and tiles."""
 
-import json
+import functools
 
 import pytest
 import torch
 
-from hlf.config import SCHEMA
+import diffusion_helpers
+from diffusion_helpers import lr_batch
 from hlf.errors import HlfError
-from hlf.images import from_tensor, to_tensor
 from hlf.sr.diffusion import sizes
-from hlf.sr.pasd import OPTIONS
-from hlf.sr.run import upscale_images
-from pasd_helpers import load, lr_batch, tiny_pasd_zoo
-from sr_helpers import lr_table, picture
+from pasd_helpers import tiny_pasd_zoo
+from sr_helpers import picture
+
+load = functools.partial(diffusion_helpers.load, "pasd")
 
 
 @pytest.fixture(scope="module")
@@ -22,20 +22,6 @@ def zoo(tmp_path_factory):
 
 
 # --- options ---
-
-
-def test_schema_and_module_know_the_same_options():
-    schema = json.loads(SCHEMA.read_text())["properties"]["sr"]["properties"]["pasd"]
-    assert set(schema["properties"]) == set(OPTIONS)
-    kinds = {"integer": int, "number": float, "string": str, "boolean": bool}
-    for name, option in OPTIONS.items():
-        rule = schema["properties"][name]
-        if "enum" in rule:
-            assert set(rule["enum"]) <= set(option.choices or rule["enum"])
-        else:
-            kind = rule["type"][0] if isinstance(rule["type"], list) else rule["type"]
-            assert kinds[kind] is option.type, name
-            assert (rule.get("minimum"), rule.get("maximum")) == (option.low, option.high), name
 
 
 @pytest.mark.parametrize(
@@ -61,17 +47,6 @@ def test_wrong_options_are_one_sentence(zoo, options, words):
 # --- one image, many images ---
 
 
-def test_an_image_does_not_depend_on_its_batch_or_order(zoo):
-    model, lr = load(zoo), lr_batch()
-    together = model.upscale(lr, [1, 2, 3])
-    reversed_ = model.upscale(lr.flip(0), [3, 2, 1]).flip(0)
-    alone = torch.cat([model.upscale(one[None], [seed]) for one, seed in zip(lr, [1, 2, 3], strict=True)])
-    assert torch.equal(together, reversed_) and torch.equal(together, alone)
-    again = load(zoo)
-    assert torch.equal(alone[2:], again.upscale(lr[2:], [3])), "an earlier image left something behind"
-    assert not torch.equal(alone[2:], again.upscale(lr[2:], [4]))
-
-
 def test_official_order_goes_on_from_image_to_image(zoo):
     lr, options = lr_batch(2), {"official_order": True, "official_seed": 9}
     first, second, third = (load(zoo, **options) for _ in range(3))
@@ -94,21 +69,6 @@ def test_options_change_the_picture(zoo):
     }.items():  # fmt: skip
         changed = load(zoo, **{name: value}).upscale(lr, [1])
         assert changed.shape == plain.shape and not torch.equal(changed, plain), name
-
-
-def test_results_are_grey_levels_that_files_keep(zoo):
-    sr = load(zoo).upscale(lr_batch(1), [1])
-    assert torch.equal(to_tensor(from_tensor(sr[0])), sr[0])
-
-
-def test_a_failing_network_gives_nan_for_its_image_and_the_stage_retries_in_fp32(zoo, tmp_path):
-    table, model = lr_table(tmp_path, ["a"]), load(zoo, "bf16")
-    model.networks("bf16").unet.conv_out.bias.data.fill_(float("inf"))
-    assert torch.isnan(model.upscale(lr_batch(1), [0])).all()
-    sr, _, failures = upscale_images(table, tmp_path, model, 42, "t", "k")
-    assert list(sr["precision"]) == ["fp32"] and len(failures) == 0
-    exact, _, _ = upscale_images(table, tmp_path, load(zoo), 42, "t", "other key")
-    assert list(sr["sha256"]) == list(exact["sha256"]), "the second try must be what fp32 gives at once"
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,23 @@
 """Captions of PASD: from the captioner or a file, found once, in prompts and in the result table."""
 
+import functools
+
 import pandas as pd
 import pytest
 import torch
 
+import diffusion_helpers
+from diffusion_helpers import lr_batch
 from hlf.errors import HlfError
 from hlf.sr.diffusion import captioner
 from hlf.sr.diffusion.captions import read_captions
 from hlf.sr.folder import FolderRun, upscale_folder
 from hlf.sr.run import upscale_images
 from hlf.zoo.registry import needed, with_needs
-from pasd_helpers import WORDS, load, lr_batch, tiny_pasd_zoo
+from pasd_helpers import WORDS, tiny_pasd_zoo
 from sr_helpers import lr_table
+
+load = functools.partial(diffusion_helpers.load, "pasd")
 
 
 @pytest.fixture(scope="module")
@@ -144,3 +150,9 @@ def test_search_on_a_language_that_is_known_by_heart():
     # an end token is not allowed before the shortest length, however much it is wanted
     eager = captioner.search(lambda beams: torch.eye(10)[9].repeat(len(beams), 1) * 9, start, end)
     assert len(eager) == captioner.SHORTEST + 1 and eager[-1] == end
+
+
+def test_words_of_another_captioner_are_refused(own_zoo):
+    (own_zoo / "coca/words.txt").write_text("a\nb")
+    with pytest.raises(HlfError, match=r"words.txt holds 2 tokens, expected 11 for .*model.safetensors"):
+        load(own_zoo)

@@ -1,22 +1,23 @@
 """SeeSR: options, weights, seeds, tiles, texts, and what goes into the result table."""
 
-import json
+import functools
 
 import pytest
 import torch
 
-from hlf.config import SCHEMA
+import diffusion_helpers
+from diffusion_helpers import lr_batch
 from hlf.errors import HlfError
-from hlf.images import from_tensor, to_tensor
 from hlf.sr.diffusion import sampling, vae_tiling
 from hlf.sr.diffusion.tiles import predict_tiled
 from hlf.sr.options import Option, resolve
-from hlf.sr.registry import load_upscaler
 from hlf.sr.run import upscale_images
 from hlf.sr.seesr import OPTIONS
 from hlf.sr.tiling import upscale_tiled
 from seesr_helpers import tiny_seesr_zoo
-from sr_helpers import lr_table, picture
+from sr_helpers import lr_table
+
+load = functools.partial(diffusion_helpers.load, "seesr")
 
 
 @pytest.fixture(scope="module")
@@ -25,29 +26,7 @@ def zoo(tmp_path_factory):
     return tiny_seesr_zoo(tmp_path_factory.mktemp("zoo"))
 
 
-def load(zoo, precision="fp32", **options):
-    return load_upscaler("seesr", "mini", zoo, "cpu", precision, {"steps": 2, **options})
-
-
-def lr_batch(count=3, height=9, width=11):
-    return torch.stack([to_tensor(picture(height, width, phase)) for phase in range(count)])
-
-
 # --- options ---
-
-
-def test_schema_and_module_know_the_same_options():
-    schema = json.loads(SCHEMA.read_text())["properties"]["sr"]["properties"]["seesr"]
-    assert set(schema["properties"]) == set(OPTIONS)
-    for name, option in OPTIONS.items():
-        rule = schema["properties"][name]
-        kinds = {"integer": int, "number": float, "string": str, "boolean": bool}
-        if "enum" in rule:
-            assert set(rule["enum"]) <= set(option.choices or rule["enum"])
-        else:
-            kind = rule["type"][0] if isinstance(rule["type"], list) else rule["type"]
-            assert kinds[kind] is option.type, name
-            assert (rule.get("minimum"), rule.get("maximum")) == (option.low, option.high), name
 
 
 @pytest.mark.parametrize(
@@ -81,24 +60,6 @@ def test_options_from_a_command_line_are_read_as_their_type():
 # --- one image, many images ---
 
 
-def test_an_image_does_not_depend_on_its_batch_or_order(zoo):
-    model, lr = load(zoo), lr_batch()
-    together = model.upscale(lr, [1, 2, 3])
-    reversed_ = model.upscale(lr.flip(0), [3, 2, 1]).flip(0)
-    alone = torch.cat([model.upscale(one[None], [seed]) for one, seed in zip(lr, [1, 2, 3], strict=True)])
-    assert torch.equal(together, reversed_) and torch.equal(together, alone)
-
-
-def test_in_low_precision_a_batch_goes_through_the_networks_together(zoo, monkeypatch):
-    model, lr = load(zoo, "bf16"), lr_batch()
-    alone = torch.cat([model.upscale(one[None], [seed]) for one, seed in zip(lr, [1, 2, 3], strict=True)])
-    unet, rows = model.networks("bf16").unet, []
-    unet.register_forward_pre_hook(lambda _, args: rows.append(len(args[0])))
-    together = model.upscale(lr, [1, 2, 3])
-    assert rows and set(rows) == {6}, "three images, two branches of guidance"
-    assert (together - alone).abs().max() < 0.05
-
-
 def test_draws_depend_on_the_seed_alone():
     alone, batch = sampling.seeded([7]), sampling.seeded([5, 7, 2**64 - 1])
     for draw in ("normal", "posterior_normal"):
@@ -128,22 +89,6 @@ def test_options_change_the_picture(zoo):
     }.items():  # fmt: skip
         changed = load(zoo, **{name: value}).upscale(lr, [1])
         assert changed.shape == plain.shape and not torch.equal(changed, plain), name
-
-
-def test_results_are_grey_levels_that_files_keep(zoo):
-    sr = load(zoo).upscale(lr_batch(1), [1])
-    assert torch.equal(to_tensor(from_tensor(sr[0])), sr[0])
-
-
-def test_a_failing_network_gives_nan_for_its_image_and_the_stage_retries_in_fp32(zoo, tmp_path):
-    table = lr_table(tmp_path, ["a"])
-    model = load(zoo, "bf16")
-    model.networks("bf16").unet.conv_out.bias.data.fill_(float("inf"))
-    assert torch.isnan(model.upscale(lr_batch(1), [0])).all()
-    sr, _, failures = upscale_images(table, tmp_path, model, 42, "t", "k")
-    assert list(sr["precision"]) == ["fp32"] and len(failures) == 0
-    exact, _, _ = upscale_images(table, tmp_path, load(zoo), 42, "t", "other key")
-    assert list(sr["sha256"]) == list(exact["sha256"]), "the second try must be what fp32 gives at once"
 
 
 def test_prompt_and_tags_stand_in_the_table_and_the_tagger_runs_once(zoo, tmp_path):

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from diffusion_helpers import QUICK
 from hlf.errors import HlfError
 from hlf.files import sha256, write_table
 from hlf.images import read_image, to_tensor
@@ -22,13 +23,6 @@ from pasd_helpers import tiny_pasd_zoo
 from seesr_helpers import tiny_seesr_zoo
 from sr_helpers import Toy, lr_table, picture, png, tiny_zoo
 from stablesr_helpers import tiny_stablesr_zoo
-
-# of the models that sample, a few steps; tiles of the tiny StableSR are smaller than the official overlap
-QUICK = {
-    "seesr": {"steps": 2},
-    "pasd": {"steps": 2, "process_size": 32},
-    "stablesr": {"steps": 2, "latent_overlap": 4},
-}
 
 
 @pytest.fixture(scope="module")

@@ -1,20 +1,19 @@
 """StableSR: options, seeds, tiles, programs, and what its files must hold."""
 
-import json
+import functools
 
 import pytest
 import torch
 
-from hlf.config import SCHEMA
+import diffusion_helpers
+from diffusion_helpers import lr_batch
 from hlf.errors import HlfError
-from hlf.images import from_tensor, to_tensor
 from hlf.sr.diffusion.tiles import boxes_by_side
 from hlf.sr.registry import load_upscaler
-from hlf.sr.run import upscale_images
-from hlf.sr.stablesr import OPTIONS
 from hlf.sr.stablesr_programs import choose, prepare
-from sr_helpers import lr_table, picture
 from stablesr_helpers import tiny_stablesr_zoo
+
+load = functools.partial(diffusion_helpers.load, "stablesr")
 
 
 @pytest.fixture(scope="module")
@@ -23,29 +22,7 @@ def zoo(tmp_path_factory):
     return tiny_stablesr_zoo(tmp_path_factory.mktemp("zoo"))
 
 
-def load(zoo, precision="fp32", **options):
-    return load_upscaler("stablesr", "mini", zoo, "cpu", precision, {"steps": 2, "latent_overlap": 4, **options})
-
-
-def lr_batch(count=3, height=9, width=11):
-    return torch.stack([to_tensor(picture(height, width, phase)) for phase in range(count)])
-
-
 # --- options ---
-
-
-def test_schema_and_module_know_the_same_options():
-    schema = json.loads(SCHEMA.read_text())["properties"]["sr"]["properties"]["stablesr"]
-    assert set(schema["properties"]) == set(OPTIONS)
-    for name, option in OPTIONS.items():
-        rule = schema["properties"][name]
-        kinds = {"integer": int, "number": float, "string": str, "boolean": bool}
-        if "enum" in rule:
-            assert set(rule["enum"]) <= set(option.choices or rule["enum"])
-        else:
-            kind = rule["type"][0] if isinstance(rule["type"], list) else rule["type"]
-            assert kinds[kind] is option.type, name
-            assert (rule.get("minimum"), rule.get("maximum")) == (option.low, option.high), name
 
 
 @pytest.mark.parametrize(
@@ -90,32 +67,6 @@ def test_every_option_changes_the_picture(zoo):
 
 
 # --- one image, many images ---
-
-
-def test_an_image_has_the_same_bytes_alone_and_in_any_batch(zoo):
-    model, lr, seeds = load(zoo), lr_batch(), [1, 2**63 + 5, 3]
-    together = model.upscale(lr, seeds)
-    reversed_ = model.upscale(lr.flip(0), seeds[::-1]).flip(0)
-    alone = torch.cat([model.upscale(one[None], [seed]) for one, seed in zip(lr, seeds, strict=True)])
-    assert torch.equal(together, alone) and torch.equal(together, reversed_)
-    assert not torch.equal(model.upscale(lr[:1], [2]), alone[:1])
-
-
-def test_results_are_grey_levels_that_files_keep(zoo):
-    for truncate in (False, True):
-        sr = load(zoo, truncate=truncate).upscale(lr_batch(1), [1])
-        assert torch.equal(to_tensor(from_tensor(sr[0])), sr[0])
-
-
-def test_a_failing_network_gives_nan_for_its_image_and_the_stage_retries_in_fp32(zoo, tmp_path):
-    table = lr_table(tmp_path, ["a"])
-    model = load(zoo, "bf16")
-    model.networks("bf16").unet.conv_out.bias.data.fill_(float("inf"))
-    assert torch.isnan(model.upscale(lr_batch(1), [0])).all()
-    sr, _, failures = upscale_images(table, tmp_path, model, 42, "t", "k")
-    assert list(sr["precision"]) == ["fp32"] and len(failures) == 0
-    exact, _, _ = upscale_images(table, tmp_path, load(zoo), 42, "t", "other key")
-    assert list(sr["sha256"]) == list(exact["sha256"]), "the second try must be what fp32 gives at once"
 
 
 # --- programs and tiles ---

@@ -1,19 +1,21 @@
 """Weights of StableSR: what loads, and what the sentence says when a file is missing, broken or of another model."""
 
 import argparse
+import functools
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
+import diffusion_helpers
+from diffusion_helpers import lr_batch
 from hlf.errors import HlfError
 from hlf.files import read_json, write_json
-from hlf.images import to_tensor
 from hlf.sr import stablesr_networks
 from hlf.sr.registry import load_upscaler
-from hlf.zoo.registry import find_all_weights, with_needs
-from sr_helpers import picture
 from stablesr_helpers import golden_configs, prefixed, tiny_stablesr_zoo, write_official
+
+load = functools.partial(diffusion_helpers.load, "stablesr")
 
 
 @pytest.fixture(scope="module")
@@ -26,49 +28,6 @@ def zoo(tmp_path_factory):
 def own_zoo(tmp_path):
     """A zoo that a test may spoil."""
     return tiny_stablesr_zoo(tmp_path / "zoo")
-
-
-def load(zoo, precision="fp32", **options):
-    return load_upscaler("stablesr", "mini", zoo, "cpu", precision, {"steps": 2, "latent_overlap": 4, **options})
-
-
-def lr_batch(count=3, height=9, width=11):
-    return torch.stack([to_tensor(picture(height, width, phase)) for phase in range(count)])
-
-
-def test_every_needed_entry_is_named_before_anything_is_read(own_zoo):
-    assert with_needs("mini", "stablesr") == ["stablesr", "sd-base", "sd-unet"]
-    for name, paths in find_all_weights("mini", own_zoo, "stablesr").items():
-        for path in paths:
-            away = path.rename(path.with_name("away"))
-            with pytest.raises(HlfError, match=f"lacks the weights of '{name}': {path} does not exist"):
-                load(own_zoo)
-            away.rename(path)
-
-
-@pytest.mark.parametrize("file", ["stablesr/structure", "stablesr/cfw", "sd-base/unet", "sd-base/vae"])
-@pytest.mark.parametrize("how", ["truncated", "missing", "unexpected", "shape", "nan"])
-def test_spoilt_weights_are_one_sentence_with_file_and_key(own_zoo, file, how):
-    (path,) = (own_zoo / file).glob("*.safetensors")
-    state = load_file(path)
-    key = next(name for name in sorted(state) if state[name].ndim > 1)
-    if how == "truncated":
-        path.write_bytes(path.read_bytes()[:-100])
-    else:
-        changed = {
-            "missing": {k: v for k, v in state.items() if k != key},
-            "unexpected": {**state, "stranger.weight": torch.zeros(3)},
-            "shape": {**state, key: torch.zeros(7, 3)},
-            "nan": {**state, key: state[key] * torch.nan},
-        }
-        save_file(changed[how], path)
-    with pytest.raises(HlfError) as caught:
-        load(own_zoo)
-    sentence = str(caught.value)
-    print(sentence)
-    assert "\n" not in sentence and str(path) in sentence
-    if how != "truncated":
-        assert f"key '{'stranger.weight' if how == 'unexpected' else key}'" in sentence
 
 
 def test_networks_of_different_models_are_refused(own_zoo):

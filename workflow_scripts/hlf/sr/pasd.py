@@ -18,6 +18,7 @@ encoder 1 (the negative prompt once per run), VAE encoder 1 (none with start_poi
 times the number of latent tiles times 2 (1 without guidance), VAE decoder 1.
 """
 
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,12 +32,11 @@ from hlf.sr.diffusion.base_model import BaseFiles
 from hlf.sr.diffusion.captioner import load_captioner
 from hlf.sr.diffusion.captions import STYLES, Captions, caption_prompt
 from hlf.sr.diffusion.colour import FIXES
-from hlf.sr.diffusion.latent import STEERED, LatentUpscaler
+from hlf.sr.diffusion.latent import STEERED, LatentUpscaler, described
 from hlf.sr.diffusion.networks import Networks, Predictor, guided_text
-from hlf.sr.diffusion.placing import DTYPES
 from hlf.sr.options import Option
 from hlf.sr.pasd_networks import BASE, load_networks, load_scheduler
-from hlf.zoo.registry import find_weights, needed, weights_sha256
+from hlf.zoo.registry import find_weights, needed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -172,17 +172,6 @@ def load(zoo: str, folder: Path, device: str, precision: str, options: dict[str,
         where = device if options["caption_device"] == "model" else "cpu"
         captioner = load_captioner(zoo, files["coca"], where)
     known = Captions(captioner, captions, options["caption_style"])
-    descriptor = Descriptor(
-        name="pasd",
-        scale=options["upscale"],
-        min_side=8,  # our choice: smaller pictures would be enlarged beyond sense
-        multiple_of=1,
-        needs_seed=True,
-        needs_prompt=True,
-        precisions=tuple(DTYPES),
-        zoo=zoo,
-        weights_sha256=weights_sha256([path for paths in files.values() for path in paths]),
-        tiles_itself=True,
-        texts_sha256=sha256(captions) if captions else "",
-    )
+    texts = sha256(captions) if captions else ""
+    descriptor = described("pasd", zoo, chain(*files.values()), options, needs_prompt=True, texts_sha256=texts)
     return Pasd(descriptor, files["pasd"], BaseFiles(*files[BASE[zoo]]), known, device, precision, options)

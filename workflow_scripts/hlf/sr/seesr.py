@@ -15,6 +15,7 @@ decoder 1. Both guidance branches of all images of a batch go through one call; 
 batch changes no bit.
 """
 
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,14 +26,13 @@ from hlf.sr.base import Descriptor
 from hlf.sr.diffusion import sampling, sizes, vae
 from hlf.sr.diffusion.base_model import BaseFiles, load_scheduler
 from hlf.sr.diffusion.colour import FIXES
-from hlf.sr.diffusion.latent import STEERED, LatentUpscaler
+from hlf.sr.diffusion.latent import STEERED, LatentUpscaler, described
 from hlf.sr.diffusion.networks import Networks, Predictor, guided_text
-from hlf.sr.diffusion.placing import DTYPES
 from hlf.sr.diffusion.prompts import join_prompt
 from hlf.sr.diffusion.tagger import Tagger, load_tagger
 from hlf.sr.options import Option
 from hlf.sr.seesr_networks import load_networks
-from hlf.zoo.registry import find_all_weights, weights_sha256
+from hlf.zoo.registry import find_all_weights
 
 if TYPE_CHECKING:
     import numpy as np
@@ -150,16 +150,5 @@ def load(zoo: str, folder: Path, device: str, precision: str, options: dict[str,
     """
     files = find_all_weights(zoo, folder, "seesr")
     tagger = load_tagger(zoo, files["ram"], files["dape"], device, options["trust_ram_file"])
-    descriptor = Descriptor(
-        name="seesr",
-        scale=options["upscale"],
-        min_side=8,  # our choice: smaller pictures would be enlarged beyond sense
-        multiple_of=1,
-        needs_seed=True,
-        needs_prompt=True,
-        precisions=tuple(DTYPES),
-        zoo=zoo,
-        weights_sha256=weights_sha256([path for paths in files.values() for path in paths]),
-        tiles_itself=True,
-    )
+    descriptor = described("seesr", zoo, chain(*files.values()), options, needs_prompt=True)
     return SeeSR(descriptor, files, tagger, device, precision, options)

@@ -18,6 +18,7 @@ Cost of one image, in forward passes: VAE encoder 2, structure encoder and UNet 
 tiles, decoder 1. Images of a batch run one after the other, so a batch changes no bit.
 """
 
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,12 @@ from hlf.sr.base import Descriptor, fixed_kernels
 from hlf.sr.diffusion import sampling, vae
 from hlf.sr.diffusion.base_model import BaseFiles, load_scheduler
 from hlf.sr.diffusion.colour import FIXES
-from hlf.sr.diffusion.latent import SampledUpscaler
-from hlf.sr.diffusion.placing import DTYPES
+from hlf.sr.diffusion.latent import SampledUpscaler, described
 from hlf.sr.diffusion.tiles import boxes_by_side, predict_tiled
 from hlf.sr.options import Option
 from hlf.sr.stablesr_networks import Networks, load_networks
 from hlf.sr.stablesr_programs import PROGRAMS, Prepared, choose, prepare
-from hlf.zoo.registry import entry_name, find_all_weights, weights_sha256
+from hlf.zoo.registry import entry_name, find_all_weights
 
 # settings of the README (steps, decoder_weight, color_fix), else defaults of the test programs
 OPTIONS: dict[str, Option] = {
@@ -249,16 +249,5 @@ def load(zoo: str, folder: Path, device: str, precision: str, options: dict[str,
         scheduler = DDPMScheduler(**SCHEDULE, prediction_type=kind)
     else:
         scheduler = load_scheduler(BaseFiles(*files["sd-base"]))
-    descriptor = Descriptor(
-        name="stablesr",
-        scale=options["upscale"],
-        min_side=8,  # our choice: smaller pictures would be enlarged beyond sense
-        multiple_of=1,
-        needs_seed=True,
-        needs_prompt=False,
-        precisions=tuple(DTYPES),
-        zoo=zoo,
-        weights_sha256=weights_sha256([path for paths in files.values() for path in paths]),
-        tiles_itself=True,
-    )
+    descriptor = described("stablesr", zoo, chain(*files.values()), options, needs_prompt=False)
     return StableSR(descriptor, files, entry, scheduler, device, precision, options)

@@ -18,7 +18,7 @@ from transformers.utils import logging
 
 from hlf.errors import HlfError
 from hlf.sr.diffusion.prompts import TextEncoder
-from hlf.zoo.load import build_filled, read_config, read_state
+from hlf.zoo.load import build_filled, check_state, read_config, read_state
 
 # names of the VAE's attention before diffusers 0.17
 _OLD_ATTENTION = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
@@ -115,4 +115,6 @@ def load_text_encoder(files: BaseFiles, dtype: torch.dtype, device: str) -> Text
                 f"checkpoint {files.text_weights} has {len(keys)} {word} keys, first '{keys[0]}'; "
                 "it belongs to another text encoder"
             )
+    state = model.state_dict()
+    check_state(state, state, files.text_weights)  # names and shapes fit by now; values may still be broken
     return TextEncoder(tokenizer, model.eval().requires_grad_(False).to(device, dtype))

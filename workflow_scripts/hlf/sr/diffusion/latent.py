@@ -1,7 +1,8 @@
 """What the diffusion models have in common around their sampling: precisions, sizes, VAE, colours, grey levels."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import torch
@@ -13,7 +14,9 @@ from hlf.sr.base import Descriptor, Upscaler, fixed_kernels
 from hlf.sr.diffusion import sampling, sizes, vae
 from hlf.sr.diffusion.colour import fix_colours
 from hlf.sr.diffusion.networks import Networks
+from hlf.sr.diffusion.placing import DTYPES
 from hlf.sr.options import Option
+from hlf.zoo.registry import weights_sha256
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +37,34 @@ STEERED: dict[str, Option] = {
     "official_seed": Option(None, kind=int),
     "compile": Option(False),
 }
+
+
+def described(
+    name: str, zoo: str, weights: Iterable[Path], options: dict[str, Any], needs_prompt: bool, texts_sha256: str = ""
+) -> Descriptor:
+    """Facts about a diffusion model; see `Descriptor` for the words.
+
+    Args:
+        name: of the model.
+        zoo: official or mini.
+        weights: all files that it reads weights from.
+        options: of the model, `upscale` among them.
+        needs_prompt: whether it reads text.
+        texts_sha256: see `Descriptor`.
+    """
+    return Descriptor(
+        name=name,
+        scale=options["upscale"],
+        min_side=8,  # our choice: smaller pictures would be enlarged beyond sense
+        multiple_of=1,
+        needs_seed=True,
+        needs_prompt=needs_prompt,
+        precisions=tuple(DTYPES),
+        zoo=zoo,
+        weights_sha256=weights_sha256(list(weights)),
+        tiles_itself=True,
+        texts_sha256=texts_sha256,
+    )
 
 
 class SampledUpscaler(Upscaler, Generic[N]):
