@@ -65,7 +65,7 @@ class Pasd(LatentUpscaler):
 
     Args:
         descriptor: facts about the model.
-        own: files of its UNet and ControlNet.
+        files: paths by zoo entry, see `load`.
         base: files of its base model.
         captions: of LR images.
         device: cpu or cuda.
@@ -76,7 +76,7 @@ class Pasd(LatentUpscaler):
     def __init__(
         self,
         descriptor: Descriptor,
-        own: list[Path],
+        files: dict[str, list[Path]],
         base: BaseFiles,
         captions: Captions,
         device: str,
@@ -88,7 +88,7 @@ class Pasd(LatentUpscaler):
             device,
             precision,
             options,
-            lambda wanted: load_networks(own, base, device, wanted, options["compile"]),
+            lambda wanted: load_networks(files, base, device, wanted, options["compile"]),
         )
         self.captions, self.scheduler = captions, load_scheduler(base)
 
@@ -174,4 +174,4 @@ def load(zoo: str, folder: Path, device: str, precision: str, options: dict[str,
     known = Captions(captioner, captions, options["caption_style"])
     texts = sha256(captions) if captions else ""
     descriptor = described("pasd", zoo, chain(*files.values()), options, needs_prompt=True, texts_sha256=texts)
-    return Pasd(descriptor, files["pasd"], BaseFiles(*files[BASE[zoo]]), known, device, precision, options)
+    return Pasd(descriptor, files, BaseFiles(*files[BASE[zoo]]), known, device, precision, options)

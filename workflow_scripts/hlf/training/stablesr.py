@@ -64,7 +64,7 @@ def denoiser(base: Path, settings: dict[str, Any]) -> nets.StableSRUNet:
     """Denoiser of the mini base in folder `base`, whose modulation is new."""
     config = read_json(base / "config.json")
     network = nets.unet(config, settings["structure"]["out_channels"], settings["spade_hidden"])
-    fill_from_base(network, base, "spade")
+    fill_from_base(network, base, nets.ADDED)
     return network
 
 
