@@ -20,7 +20,7 @@ from hlf import config as hlf_config
 from hlf import digest
 from hlf.backbones.registry import BACKBONES
 from hlf.errors import HlfError
-from hlf.sr.registry import MODELS
+from hlf.sr.registry import has_weights, registered
 from hlf.zoo.registry import ENTRIES, needed, weight_paths
 from hlf.training.recipes import RECIPES, made_by
 
@@ -44,7 +44,7 @@ FIGURES = [
 
 
 wildcard_constraints:
-    model="|".join(config["sr"]["models"]),
+    model="|".join(config["sr"]["models"] + config["sr"]["baselines"]),
     backbone="|".join(config["metric"]["backbones"]),
     shard=r"\d{3}",
 
@@ -200,11 +200,13 @@ def sr_key(wildcards):
     options = config["sr"].get(name, {})
     if options:
         names.append(f"sr.{name}")
-    modules = (MODELS[name],) if name in MODELS else ()
     zoo = config["zoo"]["use"]
-    used = {f"weights.{one}": weights(one) for one in needed(zoo, name, options)}
+    files = needed(zoo, name, options) if has_weights(name) else []
+    used = {f"weights.{one}": weights(one) for one in files}
     more = {"zoo": zoo, **used, **captions_digest(options)}
-    return key("super_resolve", *names, modules=modules, model=name, **more)
+    return key(
+        "super_resolve", *names, modules=(registered()[name],), model=name, **more
+    )
 
 
 def captions_digest(options):

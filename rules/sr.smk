@@ -1,14 +1,15 @@
-"""Paper 3.1: the SR models, each on every LR image.
+"""Paper 3.1: the SR models, each on every LR image, and baselines, of which no pair is made.
 
-Inputs: degradation/lr.parquet. Outputs: sr/<model>/sr.parquet and, for all models, sr/sr.parquet; images at
-sr/<model>/<level>/<image_id>.png.
+Inputs: degradation/lr.parquet. Outputs: sr/<model>/sr.parquet, for all models sr/sr.parquet, for all baselines
+sr/baselines.parquet; images at sr/<model>/<level>/<image_id>.png.
 """
 
 
 rule sr:
-    """Every SR image of every model."""
+    """Every SR image of every model and baseline."""
     input:
         "<results>/sr/sr.parquet",
+        "<results>/sr/baselines.parquet",
 
 
 rule super_resolve:
@@ -82,5 +83,31 @@ rule collect_sr:
         key=key("collect_shards", table="sr"),
     message:
         "Collecting SR tables"
+    script:
+        "../workflow_scripts/collect_shards.py"
+
+
+rule collect_baselines:
+    """One table of all images of the baselines, which later stages never see."""
+    input:
+        tables=collect(
+            "<results>/sr/{model}/sr.parquet", model=config["sr"]["baselines"]
+        ),
+    output:
+        table="<results>/sr/baselines.parquet",
+    log:
+        "<logs>/collect_baselines.log",
+    benchmark:
+        "<benchmarks>/collect_baselines.tsv"
+    conda:
+        "../envs/paper.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+        gpu=0,
+    params:
+        key=key("collect_shards", table="sr"),
+    message:
+        "Collecting tables of baselines"
     script:
         "../workflow_scripts/collect_shards.py"

@@ -22,8 +22,8 @@ from hlf.nets import stablesr_vae as cfw
 from hlf.nets import vgg
 from hlf.seeds import generator
 from hlf.sr.diffusion import sampling, vae
-from hlf.sr.stablesr import Predictor
 from hlf.sr.stablesr_networks import Networks
+from hlf.sr.stablesr_upscaler import Predictor
 from hlf.training.gan import degraded
 from hlf.training.latents import Latents
 from hlf.training.loop import Average, cosine_rate, descend, train
