@@ -5,6 +5,43 @@ run, scale, source of votes, number of pairs, seed and hashes; MINI and SIMULATE
 """
 
 
+rule sr_models:
+    """What each SR model does: sharpness against content, with baselines; needs no votes."""
+    input:
+        measures="<results>/sr/measures.parquet",
+        sr="<results>/sr/sr.parquet",
+        baselines="<results>/sr/baselines.parquet",
+    output:
+        csv=report(
+            "<results>/tables/sr_models.csv",
+            caption="captions/sr_models.rst",
+            category="Tables",
+        ),
+        md="<results>/tables/sr_models.md",
+        tex="<results>/tables/sr_models.tex",
+    log:
+        "<logs>/sr_models.log",
+    benchmark:
+        "<benchmarks>/sr_models.tsv"
+    conda:
+        "../envs/paper.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+        gpu=0,
+    params:
+        key=key(
+            "sr_models",
+            **table_facts(
+                "images", "degradation", "sr", "sr.baselines", "paper.overview_images"
+            ),
+        ),
+    message:
+        "Table of SR models"
+    script:
+        "../workflow_scripts/sr_models.py"
+
+
 rule table2:
     """Table 2: existing measures against the scores, test part."""
     input:
