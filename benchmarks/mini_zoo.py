@@ -21,12 +21,13 @@ from hlf.backbones.registry import build_backbone, load_backbone  # noqa: E402
 from hlf.degradation import degrade  # noqa: E402
 from hlf.files import write_text  # noqa: E402
 from hlf.images import from_tensor, to_float, to_tensor, to_uint8, write_png  # noqa: E402
+from hlf.iqa.sharpness import sharpness  # noqa: E402
 from hlf.nets.reader import crop_box, letter_targets, read  # noqa: E402
 from hlf.scenes.scene import Scene, SceneObject, scene_for  # noqa: E402
 from hlf.scenes.vocabulary import glyph_classes  # noqa: E402
 from hlf.seeds import generator, seed_for  # noqa: E402
 from hlf.sr.registry import load_upscaler  # noqa: E402
-from hlf.study.content import load_reader  # noqa: E402
+from hlf.study.content import load_reader, reads_right  # noqa: E402
 from hlf.threads import one_thread  # noqa: E402
 
 ZOO = ROOT / "resources/zoo/mini"
@@ -36,26 +37,12 @@ BACKBONES, LEVELS = ("pe-core", "dinov2"), (0.3, 0.7, 1.0)
 SR = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf8"))["sr"]  # models and their options as in the chain
 
 
-def right(reader: Any, image: torch.Tensor, thing: SceneObject) -> bool:
-    """Whether the reader names a pictogram, or every letter of a sign, as the content list does."""
-    glyph, letters = read(reader, crop_box(image, thing.box)[None])
-    if thing.kind == "glyph":
-        return glyph_classes()[int(glyph.argmax())] == thing.label
-    return letters[0].argmax(-1).tolist() == letter_targets(thing.label)
-
-
 def belief(reader: Any, image: torch.Tensor, thing: SceneObject) -> float:
     """Log-probability that the reader gives to a pictogram, or per letter to a sign, of the content list."""
     glyph, letters = read(reader, crop_box(image, thing.box)[None])
     if thing.kind == "glyph":
         return float(glyph[0, glyph_classes().index(thing.label)].clamp_min(1e-12).log())
     return float(letters[0].gather(1, torch.tensor(letter_targets(thing.label))[:, None]).clamp_min(1e-12).log().mean())
-
-
-def gradient(image: np.ndarray) -> float:
-    """Mean absolute difference of neighbouring pixels, in grey levels: how sharp a picture looks."""
-    grey = image.astype(float).mean(-1)
-    return float((np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey, axis=1)).mean()) / 2)
 
 
 def measure_sr(scenes: list[Scene], reader: Any) -> tuple[pd.DataFrame, np.ndarray]:
@@ -74,8 +61,8 @@ def measure_sr(scenes: list[Scene], reader: Any) -> tuple[pd.DataFrame, np.ndarr
             things = [o for o in scene.objects if o.kind != "code"]
             for name, image in ways.items():
                 error = ((image.astype(float) - scene.image) ** 2).mean()
-                read_right = [right(reader, to_tensor(image), thing) for thing in things]
-                facts = {"level": level, "way": name, "sharpness": gradient(image), "objects": len(things)}
+                read_right = [reads_right(to_tensor(image), o.kind, o.label, o.box, reader) for o in things]
+                facts = {"level": level, "way": name, "sharpness": sharpness(image), "objects": len(things)}
                 rows.append({**facts, "right": sum(read_right), "psnr": 10 * np.log10(255**2 / max(error, 1e-8))})
             if number < 4:
                 enlarged = np.asarray(Image.fromarray(low).resize((SIZE, SIZE), Image.Resampling.NEAREST))

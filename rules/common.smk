@@ -31,7 +31,7 @@ try:
 except HlfError as error:
     raise WorkflowError(str(error)) from None
 
-TABLES = ["table2", "table3", "strata"]
+TABLES = ["sr_models", "table2", "table3", "strata"]
 FIGURES = [
     "figure4",
     "figure5",

@@ -1,7 +1,7 @@
 """Paper 3.1: the SR models, each on every LR image, and baselines, of which no pair is made.
 
 Inputs: degradation/lr.parquet. Outputs: sr/<model>/sr.parquet, for all models sr/sr.parquet, for all baselines
-sr/baselines.parquet; images at sr/<model>/<level>/<image_id>.png.
+sr/baselines.parquet; images at sr/<model>/<level>/<image_id>.png; sr/measures.parquet, what each model does to them.
 """
 
 
@@ -111,3 +111,36 @@ rule collect_baselines:
         "Collecting tables of baselines"
     script:
         "../workflow_scripts/collect_shards.py"
+
+
+rule measure_sr:
+    """Sharpness, PSNR and readable content of the first images, for the table of SR models."""
+    input:
+        manifest="<results>/images/manifest.parquet",
+        content="<results>/images/content.parquet",
+        sr="<results>/sr/sr.parquet",
+        baselines="<results>/sr/baselines.parquet",
+    output:
+        table="<results>/sr/measures.parquet",
+    log:
+        "<logs>/measure_sr.log",
+    benchmark:
+        "<benchmarks>/measure_sr.tsv"
+    conda:
+        "../envs/torch.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+        gpu=0,
+    params:
+        key=key(
+            "measure_sr",
+            "paper.overview_images",
+            reader=(
+                reader_weights() if config["images"]["source"] == "scenes" else ""
+            ),
+        ),
+    message:
+        "Measuring what the SR models do"
+    script:
+        "../workflow_scripts/measure_sr.py"

@@ -133,7 +133,7 @@ def _measure_pair(jobs: list[_Job], name: str, sr: "np.ndarray", gt: "np.ndarray
         start = time.perf_counter()
         value, made_by, status = float("nan"), "", "ok"
         try:
-            _check_sizes(job.metric, sr, gt)
+            check_sizes(job.metric, sr, gt)
             value, made_by = job.value(sr, gt)
         except (HlfError, RuntimeError, ValueError, AssertionError) as error:
             status = f"failed: {error}"
@@ -141,7 +141,7 @@ def _measure_pair(jobs: list[_Job], name: str, sr: "np.ndarray", gt: "np.ndarray
         job.results[name] = (value, made_by, status, time.perf_counter() - start)
 
 
-def _check_sizes(metric: Metric, sr: "np.ndarray", gt: "np.ndarray") -> None:
+def check_sizes(metric: Metric, sr: "np.ndarray", gt: "np.ndarray") -> None:
     """HlfError when the sizes differ (nothing is ever resized) or are too small for the metric."""
     (height, width), (gt_height, gt_width) = sr.shape[:2], gt.shape[:2]
     if (height, width) != (gt_height, gt_width):

@@ -4,16 +4,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hlf.files import read_table
+from hlf.paper import models
 from hlf.paper.gather import counts
 from hlf.paper.pairs import disagreements, worst_pairs, worst_tagged_pairs
 from hlf.paper.report import FigureSection, Report, TableSection, package_versions
+from hlf.paper.tables import READING
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TABLES = {
-    "table2": "Table 2. Image quality measures against high-level fidelity scores",
-    "table3": "Table 3. Foundation backbones as the HLF metric, untouched and fine-tuned (ft)",
+    "sr_models": (models.TITLE, models.NOTE),
+    "table2": ("Table 2. Image quality measures against high-level fidelity scores", READING),
+    "table3": ("Table 3. Foundation backbones as the HLF metric, untouched and fine-tuned (ft)", READING),
 }
 FIGURES = {
     "examples": (
@@ -52,7 +55,7 @@ def compose(
     return Report(
         counts=counts(*(tables[n] for n in ("manifest", "rejected", "lr", "sr", "votes", "scores", "iqa"))),
         config=settings["config"],
-        tables=[TableSection(name, title, frames[name]) for name, title in TABLES.items()],
+        tables=[TableSection(name, title, frames[name], note) for name, (title, note) in TABLES.items()],
         figures=[FigureSection(n, title, pictures[n], text) for n, (title, text) in FIGURES.items()],
         strata=tables["strata"],
         worst=worst_pairs(scores, pairs, metric, backbone, many),

@@ -8,7 +8,7 @@ from hlf.errors import HlfError
 from hlf.files import write_table, write_text
 from hlf.paper import expected
 from hlf.paper.facts import OFFICIAL, Facts
-from hlf.paper.formats import number, to_latex, to_markdown, view
+from hlf.paper.formats import cell_text, to_latex, to_markdown, view
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -215,7 +215,9 @@ def write_all(
     """
     stem = Path(stem)
     paths = [stem.with_name(stem.name + suffix) for suffix in (".csv", ".md", ".tex")]
-    text = table.apply(lambda column: column.map(number)).assign(**facts.columns(), stamp=facts.stamp())
+    text = table.apply(lambda column: column.map(lambda value: cell_text(str(column.name), value))).assign(
+        **facts.columns(), stamp=facts.stamp()
+    )
     write_table(text, paths[0])
     shown = view(table, best)
     parts = (facts.stamp(), note, facts.caption(), facts.weights_caption())
