@@ -17,7 +17,20 @@ from hlf import columns, stats
 from hlf.errors import HlfError
 from hlf.files import read_table
 from hlf.images import write_png
-from hlf.paper import expected, figures, formats, models, pairs, report, scheme, sheets, style, tables
+from hlf.paper import (
+    agreement,
+    expected,
+    figures,
+    formats,
+    metric_figures,
+    models,
+    pairs,
+    report,
+    scheme,
+    sheets,
+    style,
+    tables,
+)
 from hlf.paper.facts import NO_VOTES, Facts
 from hlf.paper.gather import facts_of
 
@@ -146,14 +159,15 @@ def test_table2_has_the_papers_order_and_shape(run: dict[str, pd.DataFrame]) -> 
     table = two(run)
     assert list(table["metric"]) == ["PSNR", "VIF", "LPIPS"]
     assert list(table) == [
-        "metric", "type", "srcc", "srcc_low", "srcc_high", "plcc", "plcc_low", "plcc_high", "plcc_logistic", "n",
-        "status", "srcc_signed", "plcc_signed", "paper_srcc", "paper_plcc",
+        "metric", "type", "srcc", "srcc_low", "srcc_high", "plcc", "plcc_low", "plcc_high", "plcc_logistic",
+        "krcc", "rmse", "n", "status", "srcc_signed", "plcc_signed", "krcc_signed", "paper_srcc", "paper_plcc",
     ]  # fmt: skip
     vif = table.set_index("metric").loc["VIF"]
     assert vif["srcc_signed"] < 0 < vif["srcc"] == -vif["srcc_signed"]
     assert vif["srcc_low"] <= vif["srcc"] <= vif["srcc_high"]
     assert vif["n"] == (run["split"]["part"] == "test").sum()
     assert table["status"].eq("ok").all()
+    assert vif["krcc_signed"] == -vif["krcc"] < 0 < vif["rmse"] < 0.5
 
 
 def test_only_the_test_part_counts(run: dict[str, pd.DataFrame]) -> None:
@@ -252,7 +266,7 @@ def test_undefined_correlation_is_a_status_row(run: dict[str, pd.DataFrame], tmp
         text = path.read_text()
         assert "nan" not in text.lower() and "SRCC undefined" in text
     cells = pd.read_csv(paths[0], dtype=str, keep_default_na=False).set_index("metric").loc["PSNR"]
-    assert cells["srcc"] == cells["srcc_low"] == cells["plcc_logistic"] == ""
+    assert cells["srcc"] == cells["srcc_low"] == cells["plcc_logistic"] == cells["krcc"] == cells["rmse"] == ""
 
 
 def test_failed_and_missing_values_are_counted(run: dict[str, pd.DataFrame]) -> None:
@@ -340,6 +354,12 @@ def make_figure(name: str, run: dict[str, pd.DataFrame], root: Path, facts: Fact
         return figures.figure4(run["scores"], facts)
     if name == "scatter":
         return figures.figure_metric_scatter(run["metric_scores"], run["scores"], run["split"], facts)
+    if name in ("significance", "panel"):
+        values = tables.table2_values(run["iqa"])
+        if name == "panel":
+            return metric_figures.metric_scatter_panel(values, run["scores"], run["split"], facts)
+        compared = agreement.comparisons(values, run["scores"], run["split"], 50, 42)
+        return metric_figures.significance_matrix(compared, ["PSNR", "VIF", "LPIPS"], facts)
     if name == "curves":
         epochs = np.arange(1, 5)
         history = pd.DataFrame({"backbone": "dinov2", "epoch": epochs, "train_loss": 1 / epochs})
@@ -355,7 +375,7 @@ def make_figure(name: str, run: dict[str, pd.DataFrame], root: Path, facts: Fact
     return sheets.pair_sheet(worst, root, facts, 4)
 
 
-FIGURES = ["similarity", "figure4", "scatter", "curves", "figure5", "contact", "worst"]
+FIGURES = ["similarity", "figure4", "scatter", "significance", "panel", "curves", "figure5", "contact", "worst"]
 
 
 def words(figure) -> str:
@@ -386,11 +406,15 @@ def test_figures_need_no_stamp_only_with_official_models_and_people(
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_stamp_is_drawn_and_no_text_hides_another(name: str, run: dict[str, pd.DataFrame], root: Path) -> None:
+    figure = make_figure(name, run, root, MINI)
+    assert "MINI models, SIMULATED votes" in words(figure) and "simulated votes" in words(figure)
+    assert_no_text_hides_another(figure)
+
+
+def assert_no_text_hides_another(figure) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.text import Text
 
-    figure = make_figure(name, run, root, MINI)
-    assert "MINI models, SIMULATED votes" in words(figure) and "simulated votes" in words(figure)
     with style.look():
         canvas = FigureCanvasAgg(figure)
         canvas.draw()

@@ -83,6 +83,15 @@ def pair_id(image_id: str, level: float, model: str) -> str:
     return f"{image_id}@{level_name(level)}@{model}"
 
 
+def image_of(pair: str) -> str:
+    """Image id in a pair's name, the inverse of `pair_id`.
+
+    >>> image_of(pair_id("a@b", 0.3, "swinir"))
+    'a@b'
+    """
+    return pair.rsplit("@", 2)[0]
+
+
 def level_name(level: float) -> str:
     """Degradation level as it stands in paths and ids, such as "0.3" or "1.0"."""
     return repr(float(level))

@@ -18,6 +18,15 @@ HEADINGS = {
     "srcc": "SRCC",
     "plcc": "PLCC",
     "plcc_logistic": "PLCC logistic",
+    "krcc": "KRCC",
+    "rmse": "RMSE",
+    "metric_a": "Row a",
+    "metric_b": "Row b",
+    "srcc_difference": "SRCC a \u2212 b",
+    "plcc_difference": "PLCC a \u2212 b",
+    "p_bootstrap": "p bootstrap",
+    "p_williams": "p Williams",
+    "p_holm": "p Holm",
     "n": "n",
     "status": "Status",
     "paper_srcc": "Paper SRCC",
@@ -27,11 +36,11 @@ HEADINGS = {
     "pair_id": "Pair",
 }
 # Which end of a column is best; columns that are not named here have no best value.
-BEST = {"srcc": "max", "plcc": "max", "plcc_logistic": "max"}
+BEST = {"srcc": "max", "plcc": "max", "plcc_logistic": "max", "krcc": "max", "rmse": "min"}
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", "\u2013": "--",
+    "|": r"\textbar{}", "\u2013": "--", "\u2212": "$-$",
 }  # fmt: skip
 # columns that `tables.write_all` adds to a CSV: those of Facts.columns, and the stamp
 PROVENANCE = ("run", "scale", "zoo", "source", "seed", "config_hash", "weights_hash", "stamp")
