@@ -87,6 +87,9 @@ def _stablesr(file: str) -> Entry:
 _MODEL = ("config.json", "model.safetensors")
 _TAGS = ("ram_tag_list.txt", "ram_tag_list_threshold.txt")
 _SWINIR = "GitHub release v0.0 of JingyunLiang/SwinIR"
+_AGIN = "file share linked in the README of GitHub zijianchen98/AGIN"
+_UNSURE = " (not verified that it can still be fetched)"
+_NO_LICENCE = "none stated (the repository has no licence file)"
 ENTRIES: dict[tuple[str, str], Entry] = {
     ("mini", "bsrgan"): _mini("bsrgan", "hlf.sr.bsrgan"),
     ("mini", "swinir"): _mini("swinir", "hlf.sr.swinir"),
@@ -115,6 +118,8 @@ ENTRIES: dict[tuple[str, str], Entry] = {
     # content reader of the simulated observers, and network of the perceptual loss: the official world needs neither
     ("mini", "reader"): _mini("reader", "hlf.nets.reader"),
     ("mini", "vgg"): _mini("vgg", "hlf.nets.vgg"),
+    ("mini", "koniqpp"): _mini("koniqpp", "hlf.iqa.koniqpp"),
+    ("mini", "joint"): _mini("joint", "hlf.iqa.joint"),  # without artifact detector
     ("official", "bsrgan"): Entry(
         ("BSRGAN.pth",), "GitHub release v1.0 of cszn/KAIR", "Apache-2.0", "hlf.sr.bsrgan"
     ),
@@ -160,6 +165,19 @@ ENTRIES: dict[tuple[str, str], Entry] = {
     ("official", "dinov2"): Entry(
         ("dinov2-base/config.json", "dinov2-base/model.safetensors"),
         f"{_HUB} facebook/dinov2-base", "Apache-2.0", "hlf.backbones",
+    ),
+    ("official", "koniqpp"): Entry(
+        ("koniqpp.pth",),
+        f"cloud drive linked as pretrained_model by GitHub SSL92/koniqplusplus, to be saved under this name{_UNSURE}",
+        _NO_LICENCE, "hlf.iqa.koniqpp",
+    ),
+    ("official", "joint"): Entry(
+        ("JOINT_2024.pth",), f"{_AGIN}{_UNSURE}", _NO_LICENCE, "hlf.iqa.joint"
+    ),
+    # JOINT can do without it, but then gives rationality only
+    ("official", "joint-detector"): Entry(
+        ("swin-large_upernet_unified_512x512/end2end.pt",), f"{_AGIN}, as checkpoint for artifacts detection{_UNSURE}",
+        _NO_LICENCE, "hlf.iqa.joint",
     ),
 }  # fmt: skip
 
