@@ -115,6 +115,13 @@ ENTRIES: dict[tuple[str, str], Entry] = {
         ("coca/config.json", "coca/model.safetensors", "coca/words.txt"),
         _OWN, "Apache-2.0", "hlf.sr.diffusion.captioner",
     ),
+    ("mini", "lpips"): _mini("vgg", "hlf.iqa.features"),
+    ("mini", "dists"): _mini("vgg", "hlf.iqa.features"),
+    ("mini", "clip"): _mini("clip", "hlf.iqa.clipiqa"),
+    ("mini", "clipiqa"): _mini("clip", "hlf.iqa.clipiqa"),
+    ("mini", "afine"): Entry(
+        tuple(f"afine/{file}" for file in _MODEL), _OWN, "Apache-2.0", "hlf.iqa.afine", ("clip",)
+    ),
     # content reader of the simulated observers, and network of the perceptual loss: the official world needs neither
     ("mini", "reader"): _mini("reader", "hlf.nets.reader"),
     ("mini", "vgg"): _mini("vgg", "hlf.nets.vgg"),
@@ -178,6 +185,20 @@ ENTRIES: dict[tuple[str, str], Entry] = {
     ("official", "joint-detector"): Entry(
         ("swin-large_upernet_unified_512x512/end2end.pt",), f"{_AGIN}, as checkpoint for artifacts detection{_UNSURE}",
         _NO_LICENCE, "hlf.iqa.joint",
+    ),
+    ("official", "lpips"): Entry(
+        ("alexnet-owt-7be5be79.pth", "LPIPS_v0.1_alex-df73285e.pth"),
+        f"torchvision; {_HUB} chaofengc/IQA-PyTorch-Weights", "BSD-3-Clause; BSD-2-Clause", "hlf.iqa.features",
+    ),
+    ("official", "dists"): Entry(
+        ("vgg16-397923af.pth", "DISTS_weights-f5e65c96.pth"),
+        f"torchvision; {_HUB} chaofengc/IQA-PyTorch-Weights", "BSD-3-Clause; MIT", "hlf.iqa.features",
+    ),
+    ("official", "clipiqa"): Entry(
+        ("RN50.pt",), "openai/CLIP, the TorchScript archive of RN50", "MIT", "hlf.iqa.clipiqa"
+    ),
+    ("official", "afine"): Entry(
+        ("afine.pth",), f"{_HUB} chaofengc/IQA-PyTorch-Weights", "Apache-2.0", "hlf.iqa.afine"
     ),
 }  # fmt: skip
 
