@@ -14,7 +14,7 @@ from hlf.errors import HlfError
 from hlf.iqa.formulas import pyiqa_version
 from hlf.iqa.picture import Picture
 from hlf.iqa.registry import Source
-from hlf.zoo.load import check_state, load_strict, read_config, read_state
+from hlf.zoo.load import check_state, load_strict, read_state
 from hlf.zoo.registry import find_weights
 
 if TYPE_CHECKING:
@@ -91,12 +91,11 @@ def build_parts(
         clip: state dict of the fine-tuned CLIP.
         heads: section -> state dict of each of HEADS; None: heads as they start.
         path: file, for sentences.
-        hidden: width of the naturalness head.
+        hidden: width of the naturalness head, where `heads` do not tell.
 
     Raises:
         HlfError: a section or key is missing, unknown or of another shape.
     """
-    from pyiqa.archs import afine_arch as arch
     from pyiqa.archs.afineclip_model import build_model
 
     try:
@@ -104,26 +103,30 @@ def build_parts(
     except (KeyError, RuntimeError, AssertionError, AttributeError) as error:
         raise HlfError(f"checkpoint {path} holds no CLIP: {str(error).splitlines()[0]}; fetch it again") from error
     check_state(network.state_dict(), dict(clip), path)  # for NaN; the shapes fit already
-    width, layers = network.visual.class_embedding.shape[0], len(network.visual.transformer.resblocks)
+    missing = [name for name in HEADS if heads is not None and name not in heads]
+    if missing:
+        raise HlfError(f"checkpoint {path} lacks section '{missing[0]}', expected {', '.join(HEADS)}; fetch it again")
+    if heads is not None and "proj_feat.weight" in heads["natural"]:
+        hidden = heads["natural"]["proj_feat.weight"].shape[0]
+    parts = build_heads(network.visual.class_embedding.shape[0], len(network.visual.transformer.resblocks), hidden)
+    for name in HEADS if heads is not None else ():
+        load_strict(parts[name], dict(heads[name]), path)
+    parts["finetuned_clip"] = network
+    return {name: part.float().eval().requires_grad_(False) for name, part in parts.items()}
+
+
+def build_heads(width: int, layers: int, hidden: int = 128) -> "dict[str, nn.Module]":
+    """The networks of HEADS as they start, for a CLIP of `layers` blocks of `width`; published ones: 768, 12, 128."""
+    from pyiqa.archs import afine_arch as arch
+
     channels = (3, *[width] * layers)
     limits = {"yita3_upper": 0.95, "yita3_lower": 0.05, "yita4_upper": 0.70, "yita4_lower": 0.01}
-    parts: dict[str, nn.Module] = {
+    return {
         "natural": arch.AFINEQhead(channels, 1, width, hidden),
         "fidelity": arch.AFINEDhead(channels),
         "fidelity_scale": arch.AFINENLM_FR_Fit_with_limit(2, -2, 0.5, 0.15, **limits),
         "natural_scale": arch.AFINENLM_NR_Fit(2, -2, 0.0, 1.0),
         "adapter": arch.AFINELearnLambda(),
-    }
-    if heads is not None:
-        missing = [name for name in HEADS if name not in heads]
-        if missing:
-            raise HlfError(
-                f"checkpoint {path} lacks section '{missing[0]}', expected {', '.join(HEADS)}; fetch it again"
-            )
-        for name in HEADS:
-            load_strict(parts[name], dict(heads[name]), path)
-    return {
-        name: part.float().eval().requires_grad_(False) for name, part in ({"finetuned_clip": network} | parts).items()
     }
 
 
@@ -139,16 +142,10 @@ def load(name: str, source: Source) -> Afine:
     """
     paths = find_weights(source.zoo, source.folder, name)
     if source.zoo == "mini":
-        clip = find_weights(source.zoo, source.folder, "clip")[-1]
-        return Afine(
-            build_parts(
-                read_state(clip),
-                sections(read_state(paths[-1])),
-                paths[-1],
-                read_config(paths[0], ("hidden",))["hidden"],
-            )
-        )
+        clip = read_state(find_weights(source.zoo, source.folder, "clip")[-1])
+        return Afine(build_parts(clip, sections(read_state(paths[-1])), paths[-1]))
     (path,) = paths
+    # opened section by section, because each of them is a state dict of its own
     state = {section: read_state(path, (section,), mapped=True) for section in SECTIONS}
     return Afine(build_parts(state["finetuned_clip"], state, path))
 
