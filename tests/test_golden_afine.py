@@ -57,7 +57,9 @@ def test_golden_metrics_afine_small(metric, row):
     assert metric(Picture(sr.rgb), gt, "") == found
 
 
-@pytest.mark.parametrize(("section", "part"), [("naturalness_map", "natural_scale"), ("fidelity_map", "fidelity_scale")])
+@pytest.mark.parametrize(
+    ("section", "part"), [("naturalness_map", "natural_scale"), ("fidelity_map", "fidelity_scale")]
+)
 def test_golden_metrics_afine_maps(metric, section, part):
     for row in FORMULA[section]:
         network = with_values(metric.parts[part], yita3=row["yita3"], yita4=row["yita4"])

@@ -68,7 +68,7 @@ class Counter:
 
 
 def fake(monkeypatch, **counters):
-    monkeypatch.setattr(measure, "load_measure", lambda group, source: counters[group])
+    monkeypatch.setattr(measure, "load_measure", lambda group, _source: counters[group])
 
 
 def test_values_are_those_of_pyiqa_called_with_sr_first(study):
@@ -152,7 +152,7 @@ def test_one_pass_gives_all_metrics_of_a_group(study, monkeypatch, tmp_path):
     pairs, root = study
     counter = Counter(afine=1.0, afine_fr=2.0, afine_nr=3.0)
     fake(monkeypatch, afine=counter)
-    monkeypatch.setattr(measure, "missing_weights", lambda name, source: "")
+    monkeypatch.setattr(measure, "missing_weights", lambda *_: "")
     monkeypatch.setattr(measure, "_check_sizes", lambda *_: None)
     table = measured(pairs, root, ["afine_fr", "afine", "afine_nr"], work=tmp_path)
     assert counter.calls == 4

@@ -10,7 +10,7 @@ from hlf.errors import HlfError
 from hlf.iqa.features import Remembered
 from hlf.iqa.picture import Picture
 from hlf.iqa.registry import Source, load_measure
-from iqa_helpers import write_clip, write_dists, write_lpips
+from official_iqa import write_clip, write_dists, write_lpips
 
 WRITERS = {"lpips": write_lpips, "dists": write_dists, "clipiqa": write_clip}
 

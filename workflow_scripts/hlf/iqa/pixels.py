@@ -37,3 +37,9 @@ def _normalised(picture: Image.Image) -> "Tensor":
     mean, std = IMAGENET
     x = to_tensor(np.asarray(picture))[None]
     return (x - x.new_tensor(mean)[:, None, None]) / x.new_tensor(std)[:, None, None]
+
+
+def denormalised(pixels: "Tensor") -> "Tensor":
+    """Normalised pixels (N, 3, H, W) back to [0, 1]."""
+    mean, std = IMAGENET
+    return (pixels * pixels.new_tensor(std)[:, None, None] + pixels.new_tensor(mean)[:, None, None]).clamp(0, 1)

@@ -5,24 +5,27 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from hlf.images import from_tensor
 from hlf.iqa.joint_images import MOSAIC, shuffle_patches, structure_image
-from hlf.iqa.pixels import centre, squashed
+from hlf.iqa.pixels import centre, denormalised, squashed
 from hlf.nets import joint, koniqpp
 from hlf.stats import srcc
 from hlf.training.distortions import distort, draw_strengths, quality
 from hlf.training.loop import batch_of, cosine_rate, descend, train
+from hlf.training.optim import BlockMuon
 from hlf.training.pool import Pool
 from hlf.training.save import rounded, save_model
+from hlf.training.teacher import PatchTeacher
 
 WHAT = {
     "koniqpp": "KonIQ++'s architecture at small width, trained on scenes with distortions of known strength.",
     "joint": "JOINT's architecture at small width: technical quality from distortions of known strength, rationality "
-    "from how far outlines are bent. There is no detector of artifacts at this scale.",
+    "from bent outlines as well. There is no detector of artifacts at this scale.",
 }
 HELD = 400  # scenes at the end of the pool that only measure, at most a tenth of it
+OPINIONS = ("technical", "rationality")
 DEFECTS = {"artifacts": ("noise", "compression"), "blur": ("blur",), "contrast": ("contrast",), "color": ("colour",)}
 
 
@@ -91,18 +94,27 @@ def run_koniqpp(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, 
 
 
 def _naturalness(strengths: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """Technical quality and rationality that JOINT should give, (N,) each, 0 to 5 as opinion scores."""
+    """Technical quality and rationality that JOINT should give, (N,) each, 0 to 5 as opinion scores.
+
+    Patches are shuffled for the first, so that only the second can tell whether outlines are bent.
+    """
     technical = quality({kind: strength for kind, strength in strengths.items() if kind != "warp"})
-    return 5 * technical, 5 * (1 - strengths["warp"])
+    return 5 * technical, 5 * quality(strengths)
 
 
 def run_joint(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo: Path) -> None:
-    """Train both networks, each on its own kind of picture and its own target."""
+    """Train both networks, each on its own kind of picture; the transformer's patch tokens are taught by the mini VGG.
+
+    Opinions first as `norm_in_norm`, since a mean squared error let both settle on the mean; the scale comes after.
+    """
     torch.manual_seed(seed)
     network = joint.build(settings)
     views = _Views(pool, ("blur", "noise", "compression", "warp"))
     side, crop, nothing = settings["short_side"], settings["crop"], np.zeros((MOSAIC, MOSAIC), bool)
-    optimizer = torch.optim.AdamW(network.parameters(), settings["learning_rate"], weight_decay=0.01)
+    transformer, seen = network.technical_feature_extraction, list[Tensor]()
+    teacher = PatchTeacher(transformer.norm.normalized_shape[0], zoo)
+    transformer.norm.register_forward_hook(lambda _module, _inputs, tokens: seen.append(tokens))
+    optimizer = BlockMuon([network, teacher], settings["learning_rate"], weight_decay=0.01)
 
     def inputs(pictures: list[np.ndarray], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         seeds = rng.integers(0, 2**31, len(pictures))
@@ -112,21 +124,40 @@ def run_joint(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, se
 
     def step(i: int, rng: np.random.Generator) -> dict[str, float]:
         pictures, strengths = views.draw(settings["batch_size"], rng)
-        technical, rationality, _ = network(*inputs(pictures, rng))
-        wanted = _naturalness(strengths)
-        losses = [(a - b).square().mean() for a, b in zip((technical, rationality), wanted, strict=True)]
+        shuffled, structure = inputs(pictures, rng)
+        seen.clear()
+        found, wanted = (network.technical(shuffled), network.rationality(structure)), _naturalness(strengths)
+        losses = [norm_in_norm(a, b) for a, b in zip(found, wanted, strict=True)]
+        taught = teacher(seen[0].flatten(1, 2), denormalised(shuffled))
         rate = cosine_rate(settings["learning_rate"], i, settings["steps"])
-        descend(optimizer, losses[0] + losses[1], list(network.parameters()), rate)
-        return {"technical": float(losses[0].detach()), "rationality": float(losses[1].detach())}
+        optimizer.step(losses[0] + losses[1] + settings["teacher_weight"] * taught, rate)
+        shown = {"technical": losses[0], "rationality": losses[1], "teacher": taught}
+        return {name: float(value.detach()) for name, value in shown.items()}
 
-    facts = train("joint", {"network": network, "optimizer": optimizer}, step, settings["steps"], work, seed)
-    rng = np.random.default_rng(seed)
-    pictures, strengths = views.draw(HELD, rng, held=True)
-    final, (shuffled, structure) = rounded(network).eval(), inputs(pictures, rng)
-    with torch.inference_mode():
-        found = final(shuffled, structure)
+    parts = {"network": network, "teacher": teacher, "optimizer": optimizer}
+    facts = train("joint", parts, step, settings["steps"], work, seed)
     facts |= {"seed": seed, "batch": settings["batch_size"]}
-    for name, one, wanted in zip(("technical", "rationality"), found, _naturalness(strengths), strict=False):
-        facts[f"held-out SRCC, {name}"] = round(srcc(one.tolist(), wanted.tolist()), 4)
+    rng = np.random.default_rng(seed)
+    network.eval()
+    for held in (False, True):  # the scale on scenes that were learned from, what it reaches on others
+        pictures, strengths = views.draw(HELD, rng, held=held)
+        with torch.inference_mode():
+            found = network(*inputs(pictures, rng))[:2]
+        for name, last, one, wanted in zip(
+            OPINIONS, (network.quality_T, network.quality_R), found, _naturalness(strengths), strict=True
+        ):
+            if held:
+                facts[f"held-out SRCC, {name}"] = round(srcc(one.tolist(), wanted.tolist()), 4)
+            else:
+                _rescale(last[1], one, wanted)
+        rounded(network)
     config = {"network": settings["network"], "short_side": side, "crop": crop}
     save_model(folder, "JOINT", WHAT["joint"], config, network.state_dict(), facts)
+
+
+@torch.no_grad()
+def _rescale(last: nn.Linear, found: Tensor, wanted: Tensor) -> None:
+    """Bring a last layer's outputs to the scale of opinions by a straight line."""
+    factor, offset = np.polyfit(found.numpy(), wanted.numpy(), 1)
+    last.weight.mul_(float(factor))
+    last.bias.mul_(float(factor)).add_(float(offset))

@@ -52,7 +52,7 @@ RECIPES = {
     "clip": Recipe("hlf.training.clip", "run", "clip", needs=("vgg",)),
     "afine": Recipe("hlf.training.afine", "run", "afine", needs=("clip",)),
     "koniqpp": Recipe("hlf.training.opinions", "run_koniqpp", "koniqpp"),
-    "joint": Recipe("hlf.training.opinions", "run_joint", "joint"),
+    "joint": Recipe("hlf.training.opinions", "run_joint", "joint", needs=("vgg",)),
     "coca": Recipe("hlf.training.coca", "run", "coca", _COCA, ("vgg",)),
     "pasd": Recipe("hlf.training.pasd", "run", "pasd", _STEERED, ("base",), "unet/README.md"),
     "stablesr": Recipe("hlf.training.stablesr", "run", "stablesr", _STABLESR, ("base", "vgg"), "cfw/README.md"),
