@@ -1,6 +1,7 @@
 """JOINT as a metric of Table 2: rationality, technical quality and naturalness; one call gives all."""
 
 import math
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -35,9 +36,15 @@ class ArtifactDetector:
     def __init__(self, path: str | Path, device: str = "cpu"):
         self.path, self.device = path, device
         try:
-            self.network = torch.jit.load(str(path), map_location=device).eval()
+            with warnings.catch_warnings():
+                # torch advises against the format, but the detector is published in no other
+                warnings.simplefilter("ignore", FutureWarning)
+                self.network = torch.jit.load(str(path), map_location=device).eval()
         except Exception as error:  # web pages, state dicts and truncated files fail with types of their own
-            raise HlfError(f"{path} is no TorchScript file; it is truncated or no detector, fetch it again") from error
+            reason = _reason(error)
+            raise HlfError(
+                f"{path} is no TorchScript file ({reason}); it is truncated or no detector, fetch it again"
+            ) from error
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """uint8 RGB (H, W, 3) to a mask (224, 224), True where there is an artifact.
@@ -49,8 +56,7 @@ class ArtifactDetector:
             with torch.inference_mode():
                 found = self.network(torch.from_numpy(detector_input(image)).to(self.device))[0][0].cpu().float()
         except (RuntimeError, IndexError, TypeError, AttributeError) as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[-1][:160]
-            raise HlfError(f"detector {self.path} fails on (1, 3, {MOSAIC}, {MOSAIC}): {reason}") from error
+            raise HlfError(f"detector {self.path} fails on (1, 3, {MOSAIC}, {MOSAIC}): {_reason(error)}") from error
         if tuple(found.shape) != (MOSAIC, MOSAIC) or not bool(found.isfinite().all()):
             raise HlfError(
                 f"detector {self.path} gave {tuple(found.shape)}, expected finite ({MOSAIC}, {MOSAIC}); "
@@ -59,11 +65,16 @@ class ArtifactDetector:
         return np.asarray(found.numpy() != 0)
 
 
+def _reason(error: Exception) -> str:
+    """Last line of what torch says: the lines before it are a trace through the program in the file."""
+    return (str(error).strip() or type(error).__name__).splitlines()[-1][:160]
+
+
 class JointMetric:
     """JOINT on its device, in float32.
 
     Attributes:
-        network: see `hlf.nets.joint`.
+        network: see `hlf.nets.joint`; put into eval mode.
         short_side: pixels to which the short side of both images is brought.
         crop: side of the centre that the networks see.
         detector: of artifacts; None where there is none.
@@ -85,7 +96,7 @@ class JointMetric:
         device: str = "cpu",
         reason: str = "there is no artifact detector",
     ):
-        self.network, self.device = network.eval().requires_grad_(False).to(device), device
+        self.network, self.device = network.eval().to(device), device
         self.short_side, self.crop = crop
         self.detector = None if empty_mask else detector
         self.mask = "empty" if empty_mask else "none" if detector is None else "detector"

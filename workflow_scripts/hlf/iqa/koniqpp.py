@@ -22,7 +22,7 @@ class KonIQppMetric:
     """KonIQ++ on its device, in float32.
 
     Attributes:
-        network: see `hlf.nets.koniqpp`.
+        network: see `hlf.nets.koniqpp`; put into eval mode.
         size: height and width in pixels to which every image is brought, whatever its aspect.
         k: factor of the quality, from the weights file.
         b: offset of the quality, from the weights file.
@@ -40,7 +40,7 @@ class KonIQppMetric:
         weights_sha256: str,
         device: str = "cpu",
     ):
-        self.network, self.device = network.eval().requires_grad_(False).to(device), device
+        self.network, self.device = network.eval().to(device), device
         self.size, self.k, self.b = size, k, b
         self.zoo, self.weights_sha256 = zoo, weights_sha256
 
