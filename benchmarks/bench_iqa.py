@@ -1,8 +1,8 @@
 """Speed of the measures of Table 2: python benchmarks/bench_iqa.py (some minutes).
 
-64 pairs of 512x384, four SR pictures to each GT, in four ways in one run: pyiqa called metric by metric on files, as its
-users do; our job on the same metrics, alone and as two jobs side by side; and our job with every metric of Table 2 on
-the mini zoo. Values of the first three must be equal.
+64 pairs of 512x384, four SR pictures to each GT, in four ways in one run: pyiqa called metric by metric on files, as
+its users do; our job on the same metrics, alone and as two jobs side by side; and our job with every metric of Table 2
+on the mini zoo. Values of the first three must be equal.
 """
 
 import sys

@@ -1,10 +1,11 @@
-"""What the mini zoo reaches, on held-out scenes: python benchmarks/mini_zoo.py (about 6 minutes on one core).
+"""What the mini zoo reaches, on held-out scenes: python benchmarks/mini_zoo.py (about 10 minutes on one core).
 
 Writes docs/mini_zoo.md and docs/images/mini_sr.png: SR models against bicubic by the content reader and by sharpness,
 backbones against a random twin by a linear probe, the content reader on clean scenes.
 """
 
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,27 +22,21 @@ from hlf.backbones.registry import build_backbone, load_backbone  # noqa: E402
 from hlf.degradation import degrade  # noqa: E402
 from hlf.files import write_text  # noqa: E402
 from hlf.images import from_tensor, to_float, to_tensor, to_uint8, write_png  # noqa: E402
+from hlf.iqa.sharpness import sharpness  # noqa: E402
 from hlf.nets.reader import crop_box, letter_targets, read  # noqa: E402
 from hlf.scenes.scene import Scene, SceneObject, scene_for  # noqa: E402
 from hlf.scenes.vocabulary import glyph_classes  # noqa: E402
 from hlf.seeds import generator, seed_for  # noqa: E402
 from hlf.sr.registry import load_upscaler  # noqa: E402
-from hlf.study.content import load_reader  # noqa: E402
+from hlf.study.content import load_reader, reads_right  # noqa: E402
 from hlf.threads import one_thread  # noqa: E402
 
 ZOO = ROOT / "resources/zoo/mini"
-SEED, SIZE, SCENES, PROBE = 42, 128, 64, 3000
+SEED, SIZE, SCENES, PROBE = 42, 128, 48, 3000
 CHAIN_OBJECTS = (0.35, 0.75)  # images.objects of the chain
-BACKBONES, LEVELS = ("pe-core", "dinov2"), (0.3, 0.7, 1.0)
-SR = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf8"))["sr"]  # models and their options as in the chain
-
-
-def right(reader: Any, image: torch.Tensor, thing: SceneObject) -> bool:
-    """Whether the reader names a pictogram, or every letter of a sign, as the content list does."""
-    glyph, letters = read(reader, crop_box(image, thing.box)[None])
-    if thing.kind == "glyph":
-        return glyph_classes()[int(glyph.argmax())] == thing.label
-    return letters[0].argmax(-1).tolist() == letter_targets(thing.label)
+BACKBONES = ("pe-core", "dinov2")
+CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf8"))
+SR, LEVELS = CONFIG["sr"], CONFIG["degradation"]["levels"]  # models, their options and levels as in the chain
 
 
 def belief(reader: Any, image: torch.Tensor, thing: SceneObject) -> float:
@@ -52,31 +47,30 @@ def belief(reader: Any, image: torch.Tensor, thing: SceneObject) -> float:
     return float(letters[0].gather(1, torch.tensor(letter_targets(thing.label))[:, None]).clamp_min(1e-12).log().mean())
 
 
-def gradient(image: np.ndarray) -> float:
-    """Mean absolute difference of neighbouring pixels, in grey levels: how sharp a picture looks."""
-    grey = image.astype(float).mean(-1)
-    return float((np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey, axis=1)).mean()) / 2)
-
-
 def measure_sr(scenes: list[Scene], reader: Any) -> tuple[pd.DataFrame, np.ndarray]:
-    """Per level and way of upscaling: share read right, sharpness, PSNR; and a contact sheet of four scenes a level."""
-    upscalers = {name: load_upscaler(name, "mini", ZOO, "cpu", "fp32", SR.get(name, {})) for name in SR["models"]}
+    """Per level and way of upscaling: what is measured; and a contact sheet of four scenes a level."""
+    names = [*SR["baselines"], *SR["models"]]
+    upscalers = {name: load_upscaler(name, "mini", ZOO, "cpu", "fp32", SR.get(name, {})) for name in names}
     rows, sheet = [], []
     for level in LEVELS:
         for number, scene in enumerate(scenes):
             lr, _ = degrade(to_float(scene.image), generator(SEED, "mini-zoo", number, level), level)
             low = to_uint8(lr)
             tensor = to_tensor(low)[None]
-            ways = {"bicubic": np.asarray(Image.fromarray(low).resize((SIZE, SIZE), Image.Resampling.BICUBIC))}
             seed = seed_for(SEED, "mini-zoo", number, level) % 2**63
-            ways |= {name: from_tensor(u.upscale(tensor, [seed])[0]) for name, u in upscalers.items()}
-            ways |= {"GT": scene.image}
+            ways, seconds = {}, {}
+            for name, upscaler in upscalers.items():
+                start = time.process_time()
+                ways[name] = from_tensor(upscaler.upscale(tensor, [seed])[0])
+                seconds[name] = time.process_time() - start
+            ways["GT"] = scene.image
             things = [o for o in scene.objects if o.kind != "code"]
             for name, image in ways.items():
                 error = ((image.astype(float) - scene.image) ** 2).mean()
-                read_right = [right(reader, to_tensor(image), thing) for thing in things]
-                facts = {"level": level, "way": name, "sharpness": gradient(image), "objects": len(things)}
-                rows.append({**facts, "right": sum(read_right), "psnr": 10 * np.log10(255**2 / max(error, 1e-8))})
+                read_right = [reads_right(to_tensor(image), o.kind, o.label, o.box, reader) for o in things]
+                facts = {"level": level, "way": name, "sharpness": sharpness(image), "objects": len(things)}
+                facts |= {"right": sum(read_right), "seconds": seconds.get(name, np.nan)}
+                rows.append({**facts, "psnr": 10 * np.log10(255**2 / max(error, 1e-8))})
             if number < 4:
                 enlarged = np.asarray(Image.fromarray(low).resize((SIZE, SIZE), Image.Resampling.NEAREST))
                 sheet.append(np.concatenate([enlarged, *ways.values()], axis=1))
@@ -129,12 +123,14 @@ def probe_backbones() -> pd.DataFrame:
 def page(sr: pd.DataFrame, probe: pd.DataFrame) -> str:
     """docs/mini_zoo.md."""
     grouped = sr.groupby(["level", "way"], sort=False)
-    table = grouped[["sharpness", "psnr"]].mean().assign(right=grouped["right"].sum() / grouped["objects"].sum())
+    table = (
+        grouped[["sharpness", "psnr", "seconds"]].mean().assign(right=grouped["right"].sum() / grouped["objects"].sum())
+    )
     table.loc[table.index.get_level_values("way") == "GT", "psnr"] = np.nan
-    lines = ["| level | image | read right | sharpness | PSNR to GT (dB) |", "|---|---|---:|---:|---:|"]
+    lines = ["| level | image | read right | sharpness | PSNR to GT (dB) | seconds |", "|---|---|---:|---:|---:|---:|"]
     for (level, way), row in table.iterrows():
-        psnr = "" if np.isnan(row["psnr"]) else f"{row['psnr']:.2f}"
-        lines.append(f"| {level} | {way} | {row['right']:.3f} | {row['sharpness']:.2f} | {psnr} |")
+        psnr, seconds = ("", "") if way == "GT" else (f"{row['psnr']:.2f}", f"{row['seconds']:.2f}")
+        lines.append(f"| {level} | {way} | {row['right']:.3f} | {row['sharpness']:.2f} | {psnr} | {seconds} |")
     probes = ["| backbone | weights | place (3) | colour (12) | object (133) |", "|---|---|---:|---:|---:|"]
     for row in probe.itertuples(index=False):
         probes.append(f"| {row.backbone} | {row.weights} | {row.place:.3f} | {row.colour:.3f} | {row.object:.3f} |")

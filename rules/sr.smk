@@ -1,14 +1,15 @@
-"""Paper 3.1: the SR models, each on every LR image.
+"""Paper 3.1: the SR models, each on every LR image, and baselines, of which no pair is made.
 
-Inputs: degradation/lr.parquet. Outputs: sr/<model>/sr.parquet and, for all models, sr/sr.parquet; images at
-sr/<model>/<level>/<image_id>.png.
+Inputs: degradation/lr.parquet. Outputs: sr/<model>/sr.parquet, for all models sr/sr.parquet, for all baselines
+sr/baselines.parquet; images at sr/<model>/<level>/<image_id>.png; sr/measures.parquet, what each model does to them.
 """
 
 
 rule sr:
-    """Every SR image of every model."""
+    """Every SR image of every model and baseline."""
     input:
         "<results>/sr/sr.parquet",
+        "<results>/sr/baselines.parquet",
 
 
 rule super_resolve:
@@ -84,3 +85,62 @@ rule collect_sr:
         "Collecting SR tables"
     script:
         "../workflow_scripts/collect_shards.py"
+
+
+rule collect_baselines:
+    """One table of all images of the baselines, which later stages never see."""
+    input:
+        tables=collect(
+            "<results>/sr/{model}/sr.parquet", model=config["sr"]["baselines"]
+        ),
+    output:
+        table="<results>/sr/baselines.parquet",
+    log:
+        "<logs>/collect_baselines.log",
+    benchmark:
+        "<benchmarks>/collect_baselines.tsv"
+    conda:
+        "../envs/paper.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+        gpu=0,
+    params:
+        key=key("collect_shards", table="sr"),
+    message:
+        "Collecting tables of baselines"
+    script:
+        "../workflow_scripts/collect_shards.py"
+
+
+rule measure_sr:
+    """Sharpness, PSNR and readable content of the first images, for the table of SR models."""
+    input:
+        manifest="<results>/images/manifest.parquet",
+        content="<results>/images/content.parquet",
+        sr="<results>/sr/sr.parquet",
+        baselines="<results>/sr/baselines.parquet",
+    output:
+        table="<results>/sr/measures.parquet",
+    log:
+        "<logs>/measure_sr.log",
+    benchmark:
+        "<benchmarks>/measure_sr.tsv"
+    conda:
+        "../envs/torch.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+        gpu=0,
+    params:
+        key=key(
+            "measure_sr",
+            "paper.overview_images",
+            reader=(
+                reader_weights() if config["images"]["source"] == "scenes" else ""
+            ),
+        ),
+    message:
+        "Measuring what the SR models do"
+    script:
+        "../workflow_scripts/measure_sr.py"

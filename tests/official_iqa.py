@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 
-def light(state, keep=lambda name: True):
+def light(state, keep=lambda _: True):
     """A state dict whose large unused tensors take no room in a file: one number, repeated."""
     return {name: t if keep(name) else torch.zeros(1).expand(t.shape) for name, t in state.items()}
 

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from hlf.files import write_json
 from hlf.nets import pasd as nets
 from hlf.zoo.load import load_strict
-from seesr_helpers import SCHEDULER, TINY_VAE, write_text_encoder
+from seesr_helpers import SCHEDULER, TINY_VAE, write_text_encoder, write_unet
 from vectors import vector_dir
 
 FOLDER = vector_dir("pasd")
@@ -78,7 +78,7 @@ def controlnet():
 TINY_UNET = {
     "sample_size": 8, "in_channels": 4, "out_channels": 4, "block_out_channels": [8, 16], "layers_per_block": 1,
     "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"], "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D"],
-    "cross_attention_dim": 16, "attention_head_dim": 2, "norm_num_groups": 4,
+    "cross_attention_dim": 16, "attention_head_dim": 2, "norm_num_groups": 4, "use_linear_projection": True,
 }  # fmt: skip
 TINY_CONTROL = {
     **{k: v for k, v in TINY_UNET.items() if k not in ("sample_size", "out_channels", "up_block_types")},
@@ -108,8 +108,8 @@ def tiny_pasd_zoo(root):
 
     with torch.random.fork_rng():
         torch.manual_seed(4)
+        unet_ = nets.unet(TINY_UNET)
         parts = {
-            "pasd/unet": (TINY_UNET, nets.unet(TINY_UNET)),
             "pasd/controlnet": (TINY_CONTROL, nets.controlnet(TINY_CONTROL)),
             "sd-base/vae": (TINY_VAE, AutoencoderKL(**TINY_VAE)),
         }
@@ -122,6 +122,7 @@ def tiny_pasd_zoo(root):
         parameter.data += 0.05
     for parameter in captioner.parameters():  # far from the start, so that pictures get captions of their own
         parameter.data *= 3
+    write_unet(root, "pasd", TINY_UNET, unet_.state_dict(), nets.ADDED)
     for name, (config, network) in parts.items():
         write_json(root / name / "config.json", config)
         save_file(network.state_dict(), root / name / "diffusion_pytorch_model.safetensors")

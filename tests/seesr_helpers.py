@@ -11,6 +11,7 @@ from hlf.files import write_json
 from hlf.nets import ram as ram_net
 from hlf.nets import seesr as nets
 from hlf.nets.ram_files import load_ram, lora_shapes
+from hlf.nets.stock import split
 from hlf.zoo.load import load_strict
 from vectors import vector_dir
 
@@ -116,8 +117,8 @@ def tiny_seesr_zoo(root):
 
     with torch.random.fork_rng():
         torch.manual_seed(3)
+        unet_ = nets.unet(TINY_UNET)
         parts = {
-            "seesr/unet": (TINY_UNET, nets.unet(TINY_UNET)),
             "seesr/controlnet": (TINY_CONTROL, nets.controlnet(TINY_CONTROL)),
             "sd-base/vae": (TINY_VAE, AutoencoderKL(**TINY_VAE)),
         }
@@ -127,6 +128,7 @@ def tiny_seesr_zoo(root):
     control = parts["seesr/controlnet"][1]
     for parameter in control.parameters():  # its outputs begin at zero, which would hide the condition
         parameter.data += 0.05
+    write_unet(root, "seesr", TINY_UNET, unet_.state_dict(), nets.ADDED)
     for name, (config, network) in parts.items():
         write_json(root / name / "config.json", config)
         save_file(network.state_dict(), root / name / "diffusion_pytorch_model.safetensors")
@@ -138,6 +140,14 @@ def tiny_seesr_zoo(root):
     (root / "dape").mkdir()
     save_file(lora, root / "dape/model.safetensors")
     return root
+
+
+def write_unet(root, name, config, state, added):
+    """Denoiser of a mini model: what it added in its own folder, the rest in the base's in place of what is there."""
+    plain = {key: value for key, value in config.items() if key != "use_image_cross_attention"}
+    for folder, values, part in zip((name, "sd-base"), (config, plain), split(state, added), strict=True):
+        write_json(root / folder / "unet/config.json", values)
+        save_file(part, root / folder / "unet/diffusion_pytorch_model.safetensors")
 
 
 def write_text_encoder(base):

@@ -194,7 +194,9 @@ def tiny_stablesr_zoo(root):
         save_file(vae.state_dict(), root / "sd-base/vae/diffusion_pytorch_model.safetensors")
     write_json(root / "sd-base/scheduler/scheduler_config.json", SCHEDULER)
     write_json(root / "sd-base/unet/config.json", TINY_PLAIN_UNET)
-    save_file(base.state_dict(), root / "sd-base/unet/diffusion_pytorch_model.safetensors")
+    denoiser = root / "sd-base/unet/diffusion_pytorch_model.safetensors"
+    if not denoiser.exists():
+        save_file(base.state_dict(), denoiser)
     first = keys.to_ldm(unet_.state_dict(), keys.only(keys.unet_table(unet_), ".spade."))
     first |= keys.to_ldm(encoder.state_dict(), keys.structure_table(encoder))
     second = keys.to_ldm(fused.state_dict(), keys.only(keys.vae_table(fused, ""), ".fusion_layer_"))

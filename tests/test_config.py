@@ -4,13 +4,27 @@ import copy
 import datetime
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-from hlf.config import NO_RESULT, SCHEMA, check, cross_problems, result_hash, scale, schema_problems, shown
+from hlf.config import (
+    NO_RESULT,
+    SCHEMA,
+    check,
+    cross_problems,
+    option_problems,
+    result_hash,
+    scale,
+    schema,
+    schema_problems,
+    shown,
+)
 from hlf.errors import HlfError
+from hlf.sr.registry import MODELS, registered
 
 ROOT = Path(__file__).parents[1]
 GROUPS = ("images", "degradation", "sr", "sampling", "study", "iqa", "metric")
@@ -77,15 +91,16 @@ def properties(schema, name=""):
 
 
 def test_every_key_of_the_schema_is_described_and_closed():
-    schema = json.loads(SCHEMA.read_text())
-    found = dict(properties(schema))
+    found = dict(properties(schema()))
     assert len(found) > 80 and [n for n, v in found.items() if len(v.get("description", "")) < 5] == []
-    groups = {n: v for n, v in found.items() if v.get("type") == "object" and not n.endswith(("network", ".text"))}
+    # networks are checked by the class that is built of them, options of SR models by their modules
+    opened = ("network", ".text", *(f"sr.{name}" for name in registered()))
+    groups = {n: v for n, v in found.items() if v.get("type") == "object" and not n.endswith(opened)}
     assert [n for n, v in groups.items() if v.get("additionalProperties") in (None, True)] == []
 
 
 def test_every_key_of_the_file_is_in_the_schema_and_commented(mini):
-    known = dict(properties(json.loads(SCHEMA.read_text())))
+    known = dict(properties(schema()))
     for group, values in mini.items():
         keys = [group, *(f"{group}.{k}" for k in values)] if isinstance(values, dict) else [group]
         assert [k for k in keys if k not in known] == []
@@ -114,6 +129,14 @@ SCHEMA_MISTAKES = [
     ("metric.learning_rate", 0, "metric.learning_rate is 0, allowed is more than 0"),
     ("sr.models", ["bsrgan", "esrgan"], 'sr.models.1 is "esrgan", allowed is one of ["bsrgan", "swinir"'),
     ("sr.models", [], "sr.models is []"),
+    ("sr.models", ["bsrgan", "bicubic"], 'sr.models.1 is "bicubic", allowed is one of ["bsrgan", "swinir"'),
+    ("sr.models", ["bsrgan", "bsrgan"], 'sr.models is ["bsrgan", "bsrgan"], allowed is uniqueItems'),
+    ("sr.baselines", ["nearest"], 'sr.baselines.0 is "nearest", allowed is one of ["bsrgan"'),
+    ("sr.baselines", "bicubic", 'sr.baselines is "bicubic", allowed is type "array"'),
+    ("sr.tiel", 8, "unknown key tiel in sr, known are models, baselines, shards, batch_size, precision, tile"),
+    ("sr.swin", {"variant": "M"}, "unknown key swin in sr, known are models, baselines, shards"),
+    ("sr.swinir", "M", 'sr.swinir is "M", allowed is type "object" (Options of one SR model'),
+    ("paper.overview_images", 0, "paper.overview_images is 0, allowed is at least 1"),
     ("degradation.levels", [0.3, 0], "degradation.levels.1 is 0, allowed is more than 0"),
     ("sampling.model_quota", {"bsrgan": -1}, "sampling.model_quota.bsrgan is -1, allowed is more than 0"),
     ("run", "a/b", 'run is "a/b", allowed is pattern'),
@@ -131,6 +154,67 @@ def test_a_wrong_key_type_or_value_is_told(mini, name, value, words):
         check(with_value(mini, name, value))
 
 
+OPTION_MISTAKES = [
+    ("swinir.variant", "S", "sr.swinir.variant is 'S', expected M or L"),
+    ("swinir.varient", "M", "model 'swinir' has no option 'varient', expected one of: variant"),
+    ("bsrgan.variant", "M", "model 'bsrgan' has no option 'variant', expected one of: none"),
+    ("bicubic.antialias", True, "model 'bicubic' has no option 'antialias', expected one of: none"),
+    ("seesr.steps", 0, "sr.seesr.steps is 0, expected a whole number from 1 to 1000"),
+    ("seesr.steps", 2.5, "sr.seesr.steps is 2.5, expected a whole number"),
+    # a command line has texts only, a configuration has not
+    ("seesr.steps", "20", "sr.seesr.steps is '20', expected a whole number"),
+    ("seesr.steps", True, "sr.seesr.steps is True, expected a whole number"),
+    ("seesr.steps", None, "sr.seesr.steps has no value, expected a whole number"),
+    ("seesr.guidance_scale", 101, "sr.seesr.guidance_scale is 101, expected a number from 0 to 100"),
+    ("seesr.truncate", "true", "sr.seesr.truncate is 'true', expected true or false"),
+    ("seesr.color_fix", "none at all", "sr.seesr.color_fix is 'none at all', expected adain or wavelet or none"),
+    ("pasd.captions", 3, "sr.pasd.captions is 3, expected a text"),
+    ("pasd.added_noise_level", 1000, "sr.pasd.added_noise_level is 1000, expected a whole number from 0 to 999"),
+    ("stablesr.variant", 512, "sr.stablesr.variant is 512, expected 512 or turbo or 768v"),
+    ("seesr.upscale", 2, "sr.seesr.upscale is 2, allowed is 4, which the stages after sr expect"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "words"), OPTION_MISTAKES, ids=[f"{n}={v}" for n, v, _ in OPTION_MISTAKES])
+def test_a_wrong_option_of_a_model_is_told(mini, name, value, words):
+    model, option = name.split(".")
+    mini["sr"][model] = {option: value}
+    assert schema_problems(mini) == []
+    problems = option_problems(mini)
+    assert len(problems) == 1 and problems[0].startswith(words) and "\n" not in problems[0]
+    with pytest.raises(HlfError, match="the configuration cannot be used: "):
+        check(mini)
+
+
+def test_all_wrong_options_are_told_at_once(mini):
+    mini["sr"] |= {"swinir": {"variant": "S"}, "seesr": {"steps": 0, "stepz": 3}}
+    assert [problem.split()[0] for problem in option_problems(mini)] == ["sr.swinir.variant", "sr.seesr.steps", "model"]
+
+
+def test_names_and_options_of_models_stand_in_the_registry_only():
+    sr = json.loads(SCHEMA.read_text())["properties"]["sr"]
+    assert not set(sr["properties"]) & set(registered())
+    assert [name for name in registered() if f'"{name}"' in json.dumps(sr)] == []
+    assert set(schema()["properties"]["sr"]["properties"]) == set(sr["properties"]) | set(registered())
+
+
+def test_checking_a_configuration_loads_no_heavy_package():
+    code = (
+        "import sys, yaml; from hlf.config import check; config = yaml.safe_load(open('config.yaml')); "
+        f"config['sr'] |= {{name: {{}} for name in {list(registered())}}}; check(config); "
+        "print([m for m in ('torch', 'diffusers', 'transformers', 'pandas', 'cv2', 'numpy') if m in sys.modules])"
+    )
+    environment = {"PYTHONPATH": str(ROOT / "workflow_scripts"), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=ROOT)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_baselines_may_be_none_or_models_that_are_not_run(mini):
+    for names in ([], ["bicubic"], ["bicubic", "pasd"]):
+        check(with_value(mini, "sr.baselines", [name for name in names if name not in mini["sr"]["models"]]))
+    assert set(MODELS) & {"bicubic"} == set()
+
+
 def test_a_missing_key_is_named(mini):
     del mini["images"]["crop"]
     assert schema_problems(mini) == ["images lacks the key crop"]
@@ -142,13 +226,17 @@ CROSS_MISTAKES = [
     ({"images.source": "folder"}, "images.source is folder and images.folder is None"),
     ({"images.crop": 68}, "images.crop is 68, scenes need a multiple of 32"),
     ({"images.resize_short": 96}, "images.resize_short 96 is smaller than images.crop 128"),
-    ({"degradation.shards": 129}, "degradation.shards is 129, allowed is at most the 128 images"),
-    ({"sr.shards": 140, "images.evaluation": 10}, "sr.shards is 140, allowed is at most the 138 images"),
-    ({"sampling.shards": 130, "images.evaluation": 10}, "sampling.shards is 130, allowed is at most the 128 images"),
+    ({"degradation.shards": 97}, "degradation.shards is 97, allowed is at most the 96 images"),
+    ({"sr.shards": 140, "images.evaluation": 10}, "sr.shards is 140, allowed is at most the 106 images"),
+    ({"sampling.shards": 130, "images.evaluation": 10}, "sampling.shards is 130, allowed is at most the 96 images"),
     ({"iqa.shards": 999, "sampling.total": 300}, "iqa.shards 999 exceeds sampling.total 300"),
-    ({"sampling.total": 600}, "sampling.total is 600, but 128 GT images with 9 SR images each"),
-    ({"sampling.model_quota": {"bsrgan": 1, "pasd": 1, "seesr": 1, "swinir": 1}}, "sampling.model_quota names pasd"),
+    ({"sampling.total": 600}, "sampling.total is 600, but 96 GT images with 15 SR images each"),
+    (
+        {"sr.models": ["bsrgan"], "sampling.model_quota": {"bsrgan": 1, "pasd": 1}, "sampling.total": 90},
+        "sampling.model_quota names pasd",
+    ),
     ({"sampling.model_quota": {"bsrgan": 1}}, "sampling.model_quota is given but leaves out a model"),
+    ({"sr.baselines": ["bicubic", "swinir"]}, "sr.baselines names swinir, which sr.models holds too"),
     ({"sr.precision": "fp16"}, "sr.precision is fp16 with resources.device cpu"),
 ]
 
@@ -183,6 +271,10 @@ def test_result_hash_follows_what_changes_a_result(mini):
     changes = {"seed": 43, "images.crop": 160, "sr.batch_size": 2, "metric.epochs": 1, "zoo.use": "official"}
     others = {result_hash(with_value(mini, name, value), GROUPS) for name, value in changes.items()}
     assert len(others) == len(changes) and before not in others
+    # baselines change the one table that shows them, and names them in full
+    fewer = with_value(mini, "sr.baselines", [])
+    assert result_hash(fewer, GROUPS) == before
+    assert result_hash(fewer, ("sr", "sr.baselines")) != result_hash(mini, ("sr", "sr.baselines"))
     assert result_hash(with_value(mini, "metric.epochs", 1), ("images",)) == result_hash(mini, ("images",))
     assert result_hash(dict(reversed(mini.items())), GROUPS) == before
 

@@ -36,6 +36,7 @@ FILES = {
     "deep/known.json": "{}",
     "deep/other.json": "{}",
     "plug.py": "from hlf import unused\n",
+    "sr/registry.py": "MODELS: dict[str, str] = {'a': 'hlf.a'}\nBASELINES = {'b': 'hlf.b'}\nOTHER = {'c': 'hlf.c'}\n",
 }
 SCRIPT = "import hlf_job\nfrom hlf.model import run\n\nprint(run(1))\n"
 
@@ -183,3 +184,16 @@ def test_a_folder_of_photographs_is_known_by_names_and_sizes(tmp_path):
     second = digest.folder_digest(folder)
     (folder / "more.jpg").write_bytes(b"12")
     assert len({first, second, digest.folder_digest(folder)}) == 3
+
+
+@pytest.mark.parametrize(("name", "counts"), [("a", False), ("b", False), ("c", True)])
+def test_a_line_in_a_list_of_names_makes_nothing_anew(package, name, counts):
+    old = f"'{name}': 'hlf.{name}'"
+    assert edited(package, "sr/registry.py", old, f"{old}, 'new': 'hlf.new'", ("hlf.sr.registry",)) is counts
+
+
+def test_lists_of_names_are_where_the_digest_looks_for_them():
+    for file, names in digest.NAMES.items():
+        forget()
+        tree = digest._tree(digest.PACKAGE / file)
+        assert set(names) <= {digest._assigned(node) for node in tree.body}

@@ -8,6 +8,7 @@ from safetensors.torch import save_file
 
 from hlf.files import write_json
 from hlf.images import from_tensor
+from hlf.nets import pasd as nets
 from hlf.sr.diffusion import captioner, sampling, sizes, vae
 from hlf.sr.diffusion.captions import caption_prompt
 from hlf.sr.diffusion.colour import FIXES, fix_colours
@@ -27,6 +28,7 @@ from pasd_helpers import (
     shapes,
     tiny_pasd_zoo,
     tolerance,
+    write_unet,
 )
 
 PIPELINES = [name for name in CASES if not name.startswith("prepost.")]
@@ -43,8 +45,9 @@ def zoos(tmp_path_factory):
     folders = {}
     for kind in ("full", "light"):
         root = folders[kind] = tiny_pasd_zoo(tmp_path_factory.mktemp(kind))
+        weights = f"unet_{'pasd' if kind == 'full' else 'light'}_weights"
+        write_unet(root, "pasd", CONFIG["unet"], read(weights), nets.ADDED)
         for weights, folder, config in [
-            (f"unet_{'pasd' if kind == 'full' else 'light'}_weights", "pasd/unet", CONFIG["unet"]),
             ("controlnet_weights", "pasd/controlnet", CONFIG["controlnet"]),
             ("vae_weights", "sd-base/vae", CONFIG["vae"]),
         ]:

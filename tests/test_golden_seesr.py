@@ -7,12 +7,13 @@ from safetensors.torch import save_file
 
 from hlf.files import write_json
 from hlf.images import from_tensor
+from hlf.nets import seesr as nets
 from hlf.sr.diffusion import sampling, sizes, vae, vae_tiling
 from hlf.sr.diffusion.colour import FIXES, fix_colours
 from hlf.sr.diffusion.prompts import join_prompt
 from hlf.sr.diffusion.tiles import boxes, gaussian_weights
 from hlf.sr.registry import load_upscaler, model_module
-from seesr_helpers import CASES, CONFIG, close, controlnet_config, image, read, tiny_seesr_zoo
+from seesr_helpers import CASES, CONFIG, close, controlnet_config, image, read, tiny_seesr_zoo, write_unet
 from seesr_helpers import vae as vae_net
 
 
@@ -21,8 +22,8 @@ def zoo(tmp_path_factory):
     """Zoo folder with the networks of the vectors; text encoder and tagger are tiny and stay unused."""
     torch.set_num_threads(1)
     root = tiny_seesr_zoo(tmp_path_factory.mktemp("zoo"))
+    write_unet(root, "seesr", CONFIG["unet"], read("unet"), nets.ADDED)
     for name, folder, config in [
-        ("unet", "seesr/unet", CONFIG["unet"]),
         ("controlnet", "seesr/controlnet", controlnet_config()),
         ("vae", "sd-base/vae", CONFIG["vae"]),
     ]:

@@ -6,8 +6,9 @@ import torch
 from hlf.sr.diffusion import sampling
 from hlf.sr.diffusion.colour import FIXES, adain, wavelet
 from hlf.sr.diffusion.tiles import boxes, boxes_by_side, gaussian_weights, predict_tiled, starts
-from hlf.sr.stablesr import OPTIONS, SCHEDULE, Predictor
+from hlf.sr.stablesr import OPTIONS, SCHEDULE
 from hlf.sr.stablesr_networks import Networks
+from hlf.sr.stablesr_upscaler import Predictor
 from stablesr_helpers import (
     CASES,
     MANIFEST,

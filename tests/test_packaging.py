@@ -64,7 +64,14 @@ def test_the_packages_of_the_project_are_all_pinned() -> None:
         assert name in LOCK
 
 
-PAGES = ["README.md", "CONTRIBUTING.md", "docs/design.md", "docs/mini_zoo.md", "docs/mini_diffusion.md"]
+PAGES = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/design.md",
+    "docs/add_a_model.md",
+    "docs/mini_zoo.md",
+    "docs/mini_diffusion.md",
+]
 
 
 @pytest.mark.parametrize("page", PAGES)

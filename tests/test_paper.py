@@ -17,8 +17,22 @@ from hlf import columns, stats
 from hlf.errors import HlfError
 from hlf.files import read_table
 from hlf.images import write_png
-from hlf.paper import expected, figures, formats, pairs, report, scheme, sheets, style, tables
-from hlf.paper.facts import Facts
+from hlf.paper import (
+    agreement,
+    expected,
+    figures,
+    formats,
+    metric_figures,
+    models,
+    pairs,
+    report,
+    scheme,
+    sheets,
+    style,
+    tables,
+)
+from hlf.paper.facts import NO_VOTES, Facts
+from hlf.paper.gather import facts_of
 
 MINI = Facts("mini", "mini", "mini", "simulated", 80, 42, "9f" * 32, {"dinov2": "01" * 32, "pe-core": "ab" * 32})
 PAPER = Facts("paper", "paper", "official", "human", 723, 42, "9f" * 32, {"dinov2": "01" * 32})
@@ -59,7 +73,8 @@ def make_run(zoo: str = "mini", models: tuple[str, ...] = MODELS) -> dict[str, p
     iqa = [
         base[["run", "pair_id"]].assign(
             metric=metric, value=sign * score + rng.normal(0, 0.1, n), kind="FR", lower_better=sign > 0,
-            convention="paper", version="1", status="ok",
+            convention="paper", zoo="mini" if metric == "lpips" and zoo == "mini" else "", weights_sha256="",
+            version="1", status="ok",
         )
         for metric, sign in (("vif", -1.0), ("psnr", -1.0), ("lpips", 1.0))
     ]  # fmt: skip
@@ -145,14 +160,15 @@ def test_table2_has_the_papers_order_and_shape(run: dict[str, pd.DataFrame]) -> 
     table = two(run)
     assert list(table["metric"]) == ["PSNR", "VIF", "LPIPS"]
     assert list(table) == [
-        "metric", "type", "srcc", "srcc_low", "srcc_high", "plcc", "plcc_low", "plcc_high", "plcc_logistic", "n",
-        "status", "srcc_signed", "plcc_signed", "paper_srcc", "paper_plcc",
+        "metric", "type", "srcc", "srcc_low", "srcc_high", "plcc", "plcc_low", "plcc_high", "plcc_logistic",
+        "krcc", "rmse", "n", "status", "srcc_signed", "plcc_signed", "krcc_signed", "paper_srcc", "paper_plcc",
     ]  # fmt: skip
     vif = table.set_index("metric").loc["VIF"]
     assert vif["srcc_signed"] < 0 < vif["srcc"] == -vif["srcc_signed"]
     assert vif["srcc_low"] <= vif["srcc"] <= vif["srcc_high"]
     assert vif["n"] == (run["split"]["part"] == "test").sum()
     assert table["status"].eq("ok").all()
+    assert vif["krcc_signed"] == -vif["krcc"] < 0 < vif["rmse"] < 0.5
 
 
 def test_only_the_test_part_counts(run: dict[str, pd.DataFrame]) -> None:
@@ -189,6 +205,56 @@ def test_paper_numbers_stand_in_paper_columns_only(run: dict[str, pd.DataFrame],
         assert text[["paper_srcc", "paper_plcc"]].isin(numbers).all(axis=None)
 
 
+def make_measures() -> pd.DataFrame:
+    """Two models and a baseline at two levels, on an image with one thing and one with three."""
+    rows = []
+    for image, things in (("a", 1), ("b", 3)):
+        about = {"run": "r", "image_id": image, "things": things}
+        nothing = {"level": np.nan, "model": columns.GT, "psnr": np.nan}
+        rows.append({**about, **nothing, "baseline": False, "sharpness": 8.0, "right": things})
+        for level in (1.0, 0.3):
+            for k, model in enumerate(("bicubic", "swinir", "bsrgan")):
+                made = {"level": level, "model": model, "baseline": model == "bicubic", "sharpness": k + things}
+                rows.append({**about, **made, "psnr": 20 + k - level, "right": things - 1})
+    return columns.conform(pd.DataFrame(rows), "sr_measures")
+
+
+def test_sr_models_come_by_level_then_baselines_and_gt_once() -> None:
+    table = models.sr_models(make_measures())
+    assert list(table) == ["level", "model", "images", "sharpness", "psnr", "read_right"]
+    names = ["BSRGAN", "SwinIR", "bicubic (baseline)"]
+    assert table["model"].tolist() == [*names, *names, "GT"] and table["images"].eq(2).all()
+    assert table["level"].tolist()[:6] == [0.3] * 3 + [1.0] * 3
+    assert np.isnan(table["level"].iloc[6]) and np.isnan(table["psnr"].iloc[6]) and table["read_right"].iloc[6] == 1
+    # things count alike: 0 of 1 and 2 of 3 are a half, not a third
+    first = table.iloc[0]
+    assert (first["sharpness"], first["psnr"], first["read_right"]) == (4.0, pytest.approx(21.7), 0.5)
+    pd.testing.assert_frame_equal(models.sr_models(make_measures().iloc[::-1]), table)
+
+
+def test_sr_models_of_photographs_have_nothing_to_read_and_an_empty_table_is_refused() -> None:
+    table = models.sr_models(make_measures().assign(things=0, right=0))
+    assert "read_right" not in table and len(table) == 7
+    with pytest.raises(HlfError, match="received an empty table"):
+        models.sr_models(make_measures().head(0))
+
+
+def test_a_table_without_votes_names_none(tmp_path: Path) -> None:
+    sr = pd.DataFrame({"model": ["bsrgan", "bicubic"], "weights_sha256": ["ab" * 32, ""]})
+    settings = {"run": "r", "scale": "mini", "zoo": "mini", "seed": 1, "config_hash": "ab" * 8}
+    facts = facts_of(settings, None, sr)
+    assert facts.votes == NO_VOTES and dict(facts.weights) == {"bsrgan": "ab" * 32}
+    csv, md, tex = tables.write_all(models.sr_models(make_measures()), facts, tmp_path / "t", models.TITLE, models.NOTE)
+    for text in (md.read_text(), tex.read_text()):
+        assert "MINI models - tests the software" in text and "votes" not in text and "pairs," not in text
+        assert "0.3000" not in text and "bicubic (baseline)" in text
+    assert csv.read_text().splitlines()[1].startswith("0.3,BSRGAN,2,4.0000,21.7000,0.5000,r,mini,mini,,1,")
+    # an official run needs no stamp here, whatever its votes
+    assert dataclasses.replace(facts, zoo="official").stamp() == ""
+    # the report reads the CSV back, where levels are numbers
+    assert formats.view(read_table(csv)[["level", "model"]]).rows[0][0].text == "0.3"
+
+
 def test_undefined_correlation_is_a_status_row(run: dict[str, pd.DataFrame], tmp_path: Path) -> None:
     iqa = run["iqa"].copy()
     iqa.loc[iqa["metric"] == "psnr", "value"] = 80.0
@@ -201,7 +267,7 @@ def test_undefined_correlation_is_a_status_row(run: dict[str, pd.DataFrame], tmp
         text = path.read_text()
         assert "nan" not in text.lower() and "SRCC undefined" in text
     cells = pd.read_csv(paths[0], dtype=str, keep_default_na=False).set_index("metric").loc["PSNR"]
-    assert cells["srcc"] == cells["srcc_low"] == cells["plcc_logistic"] == ""
+    assert cells["srcc"] == cells["srcc_low"] == cells["plcc_logistic"] == cells["krcc"] == cells["rmse"] == ""
 
 
 def test_failed_and_missing_values_are_counted(run: dict[str, pd.DataFrame]) -> None:
@@ -289,6 +355,12 @@ def make_figure(name: str, run: dict[str, pd.DataFrame], root: Path, facts: Fact
         return figures.figure4(run["scores"], facts)
     if name == "scatter":
         return figures.figure_metric_scatter(run["metric_scores"], run["scores"], run["split"], facts)
+    if name in ("significance", "panel"):
+        values = tables.table2_values(run["iqa"])
+        if name == "panel":
+            return metric_figures.metric_scatter_panel(values, run["scores"], run["split"], facts)
+        compared = agreement.comparisons(values, run["scores"], run["split"], 50, 42)
+        return metric_figures.significance_matrix(compared, ["PSNR", "VIF", "LPIPS"], facts)
     if name == "curves":
         epochs = np.arange(1, 5)
         history = pd.DataFrame({"backbone": "dinov2", "epoch": epochs, "train_loss": 1 / epochs})
@@ -304,7 +376,7 @@ def make_figure(name: str, run: dict[str, pd.DataFrame], root: Path, facts: Fact
     return sheets.pair_sheet(worst, root, facts, 4)
 
 
-FIGURES = ["similarity", "figure4", "scatter", "curves", "figure5", "contact", "worst"]
+FIGURES = ["similarity", "figure4", "scatter", "significance", "panel", "curves", "figure5", "contact", "worst"]
 
 
 def words(figure) -> str:
@@ -335,11 +407,15 @@ def test_figures_need_no_stamp_only_with_official_models_and_people(
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_stamp_is_drawn_and_no_text_hides_another(name: str, run: dict[str, pd.DataFrame], root: Path) -> None:
+    figure = make_figure(name, run, root, MINI)
+    assert "MINI models, SIMULATED votes" in words(figure) and "simulated votes" in words(figure)
+    assert_no_text_hides_another(figure)
+
+
+def assert_no_text_hides_another(figure) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.text import Text
 
-    figure = make_figure(name, run, root, MINI)
-    assert "MINI models, SIMULATED votes" in words(figure) and "simulated votes" in words(figure)
     with style.look():
         canvas = FigureCanvasAgg(figure)
         canvas.draw()

@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file
+from torch import nn
 
 from hlf.backbones.registry import load_backbone
+from hlf.errors import HlfError
+from hlf.nets import pasd, seesr
 from hlf.scenes.vocabulary import tokenize
 from hlf.sr.diffusion.captioner import load_captioner
 from hlf.sr.registry import load_upscaler
@@ -17,7 +21,7 @@ from hlf.training.coca import CONTEXT, TOKENS
 from hlf.training.pasd import restored_loss
 from hlf.training.pool import build_pool, open_pool
 from hlf.training.recipes import RECIPES, made_by, train_model
-from hlf.training.steered import window
+from hlf.training.steered import WEIGHTS, networks, save, window
 from hlf.training.tags import TAGS, tags_of
 from hlf.training.text_data import prompt, spoiled_pool
 from hlf.training.text_to_image import min_snr
@@ -91,6 +95,26 @@ def test_trained_sr_models_load_and_enlarge(zoo, name) -> None:
     assert first.shape == (1, 3, 128, 128)
     assert torch.equal(first, again)
     assert torch.equal(first, other) == (name not in noisy)
+
+
+@pytest.mark.parametrize(("name", "nets"), [("seesr", seesr), ("pasd", pasd)])
+def test_of_a_trained_denoiser_only_what_was_trained_is_stored(zoo, tmp_path, name, nets) -> None:
+    own, base = load_file(zoo / name / "unet" / WEIGHTS), load_file(zoo / "sd-base/unet" / WEIGHTS)
+    assert own.keys().isdisjoint(base) and "the rest is read from" in (zoo / name / "unet/README.md").read_text()
+    more = {"use_image_cross_attention": True} if name == "seesr" else {}
+    unet, controlnet, config, control = networks(nets, zoo / "sd-base/unet", [16, 32, 32], more)
+    both, configs = nn.ModuleDict({"unet": unet, "controlnet": controlnet}), {"unet": config, "controlnet": control}
+
+    def write() -> None:
+        save(tmp_path, name, "A test.", both, configs, {}, zoo / "sd-base/unet", nets.ADDED)
+
+    write()
+    stored = load_file(tmp_path / "unet" / WEIGHTS)
+    assert stored.keys() == own.keys()
+    assert all(torch.equal({**base, **stored}[key], value.half()) for key, value in unet.state_dict().items())
+    unet.conv_in.weight.data[0, 0, 0, 0] += 1
+    with pytest.raises(HlfError, match=r"training changed 'conv_in.weight'.*freeze all of the denoiser but"):
+        write()
 
 
 def test_the_trained_captioner_speaks_the_words_of_scenes(zoo, pool_folder) -> None:

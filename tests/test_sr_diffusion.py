@@ -1,13 +1,9 @@
 """What every diffusion model keeps: options, seeds, grey levels, a second try in fp32."""
 
-import importlib
-import json
-
 import pytest
 import torch
 
 from diffusion_helpers import ZOOS, load, lr_batch
-from hlf.config import SCHEMA
 from hlf.images import from_tensor, to_tensor
 from hlf.sr.run import upscale_images
 from sr_helpers import lr_table
@@ -20,22 +16,6 @@ SEEDS = [1, 2**63 + 5, 3]
 def zoos(tmp_path_factory):
     torch.set_num_threads(1)
     return {name: make(tmp_path_factory.mktemp(name)) for name, make in ZOOS.items()}
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_schema_and_module_know_the_same_options(name):
-    schema = json.loads(SCHEMA.read_text())["properties"]["sr"]["properties"][name]
-    options = importlib.import_module(f"hlf.sr.{name}").OPTIONS
-    assert set(schema["properties"]) == set(options)
-    kinds = {"integer": int, "number": float, "string": str, "boolean": bool}
-    for key, option in options.items():
-        rule = schema["properties"][key]
-        if "enum" in rule:
-            assert set(rule["enum"]) <= set(option.choices or rule["enum"])
-        else:
-            kind = rule["type"][0] if isinstance(rule["type"], list) else rule["type"]
-            assert kinds[kind] is option.type, key
-            assert (rule.get("minimum"), rule.get("maximum")) == (option.low, option.high), key
 
 
 @pytest.mark.parametrize("name", NAMES)

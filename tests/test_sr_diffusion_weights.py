@@ -8,16 +8,18 @@ from diffusion_helpers import ZOOS, load
 from hlf.errors import HlfError
 from hlf.files import read_json, write_json
 from hlf.nets import pasd, seesr
+from hlf.sr import pasd_networks, seesr_networks
+from hlf.sr.diffusion.base_model import BaseFiles
 from hlf.zoo.registry import find_all_weights, with_needs
 
 NEEDS = {
-    "seesr": ["seesr", "sd-base", "ram", "dape"],
-    "pasd": ["pasd", "sd-base", "coca"],
+    "seesr": ["seesr", "sd-base", "sd-unet", "ram", "dape"],
+    "pasd": ["pasd", "sd-base", "sd-unet", "coca"],
     "stablesr": ["stablesr", "sd-base", "sd-unet"],
 }
 FOLDERS = {
-    "seesr": ["seesr/unet", "seesr/controlnet", "sd-base/vae", "sd-base/text_encoder", "ram", "dape"],
-    "pasd": ["pasd/unet", "pasd/controlnet", "coca"],
+    "seesr": ["seesr/unet", "seesr/controlnet", "sd-base/unet", "sd-base/vae", "sd-base/text_encoder", "ram", "dape"],
+    "pasd": ["pasd/unet", "pasd/controlnet", "sd-base/unet", "coca"],
     "stablesr": ["stablesr/structure", "stablesr/cfw", "sd-base/unet", "sd-base/vae"],
 }
 HOWS = ("truncated", "missing", "unexpected", "shape", "nan")
@@ -76,3 +78,33 @@ def test_networks_of_another_size_are_refused(tmp_path, name, nets):
     save_file(nets.controlnet(smaller).state_dict(), config.with_name("diffusion_pytorch_model.safetensors"))
     with pytest.raises(HlfError, match=r"reads images 2 times as large as the latent, the VAE in .*makes them 4 times"):
         load(name, zoo)
+
+
+def unet_of(name, files):
+    """Names to values of the denoiser that these files, by zoo entry, hold."""
+    base = BaseFiles(*files["sd-base"])
+    networks = {
+        "seesr": lambda: seesr_networks.load_networks(files, "cpu", "fp32", False),
+        "pasd": lambda: pasd_networks.load_networks(files, base, "cpu", "fp32", False),
+    }[name]()
+    return networks.unet.state_dict()
+
+
+@pytest.mark.parametrize("name", ["seesr", "pasd"])
+def test_the_base_completes_a_mini_denoiser_and_never_a_whole_one(tmp_path, name):
+    files = find_all_weights("mini", ZOOS[name](tmp_path), name)
+    path, base = files[name][1], files["sd-unet"][1]
+    own, rest = load_file(path), load_file(base)
+    mini = unet_of(name, files)
+    assert own and rest and own.keys().isdisjoint(rest) and mini.keys() == own.keys() | rest.keys()
+    assert all(torch.equal(mini[key], value) for key, value in {**own, **rest}.items())
+    whole = {entry: paths for entry, paths in files.items() if entry != "sd-unet"}  # what official files are read with
+    with pytest.raises(HlfError, match=f"checkpoint {path} lacks key '"):
+        unet_of(name, whole)
+    save_file({**own, **rest}, path)
+    read = unet_of(name, whole)
+    assert read.keys() == mini.keys() and all(torch.equal(read[key], value) for key, value in mini.items())
+    with pytest.raises(
+        HlfError, match=rf"{path} has key '.*\({len(rest)} such keys.* belongs to the base in {base}; exp"
+    ):
+        unet_of(name, files)

@@ -9,7 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hlf.errors import HlfError
-from hlf.stats import absolute_interval, bootstrap_by_group, logistic4, plcc, plcc_logistic, srcc, wilson
+from hlf.stats import (
+    absolute_interval,
+    bootstrap_by_group,
+    krcc,
+    logistic4,
+    plcc,
+    plcc_logistic,
+    rmse_logistic,
+    srcc,
+    wilson,
+)
 
 # steps of 1e-3, so that ties occur and no value drowns in the rounding of another
 NUMBERS = st.integers(-5000, 5000).map(lambda i: i / 1000)
@@ -31,12 +41,24 @@ def test_correlations_equal_scipy(pair):
 
 
 @settings(max_examples=30, deadline=None)
+@given(two_lists())
+def test_kendall_equals_its_definition_with_ties(pair):
+    a, b = np.array(pair[0]), np.array(pair[1])
+    upper = np.triu_indices(len(a), 1)
+    x, y = (np.sign(v[:, None] - v[None, :])[upper] for v in (a, b))
+    assert krcc(a, b) == pytest.approx((x * y).sum() / np.sqrt((x * x).sum() * (y * y).sum()), abs=1e-10)
+    assert krcc(a, b) == pytest.approx(scipy.stats.kendalltau(a, b).statistic, abs=1e-12)
+
+
+@settings(max_examples=30, deadline=None)
 @given(two_lists(), st.floats(0.01, 100), st.floats(-10, 10))
 def test_correlations_ignore_unit_and_flip_with_sign(pair, scale, shift):
     a, b = np.array(pair[0]), np.array(pair[1])
     assert plcc(a * scale + shift, b) == pytest.approx(plcc(a, b), abs=1e-8)
     assert srcc(-a, b) == pytest.approx(-srcc(a, b), abs=1e-12)
     assert srcc(np.exp(a), b) == pytest.approx(srcc(a, b), abs=1e-12)
+    assert krcc(np.exp(a), b) == pytest.approx(krcc(a, b), abs=1e-12)
+    assert krcc(-a, b) == pytest.approx(-krcc(a, b), abs=1e-12)
 
 
 @pytest.mark.parametrize("scale", [1e-200, 1e200])
@@ -45,7 +67,7 @@ def test_pearson_survives_extreme_units(scale):
     assert plcc(np.array(a) * scale, a) == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("function", [srcc, plcc, plcc_logistic])
+@pytest.mark.parametrize("function", [srcc, plcc, krcc, plcc_logistic, rmse_logistic])
 @pytest.mark.parametrize(
     ("a", "b", "word"),
     [
@@ -83,6 +105,31 @@ def test_logistic_fit_is_no_worse_than_a_line(pair):
     else:
         with pytest.raises(HlfError, match="failed"):
             plcc_logistic(*pair)
+
+
+@settings(max_examples=15, deadline=None)
+@given(two_lists(), st.floats(0.01, 100))
+def test_rmse_is_in_the_unit_of_the_score_and_no_worse_than_the_mean(pair, unit):
+    a, b = np.array(pair[0]), np.array(pair[1])
+    fit = logistic4(a, b)
+    if fit.status != "ok":
+        return
+    assert rmse_logistic(a, b) <= b.std() + 1e-9
+    assert rmse_logistic(a, b) ** 2 == pytest.approx(np.mean((b - fit.curve(a)) ** 2), abs=1e-9)
+    assert rmse_logistic(a, unit * b) == pytest.approx(unit * rmse_logistic(a, b), rel=1e-3, abs=1e-6 * unit)
+
+
+def test_rmse_of_known_residuals():
+    x = np.linspace(-6, 6, 400)
+    y = 1 / (1 + np.exp(-x)) + 0.1 * (-1.0) ** np.arange(400)  # a curve can follow no such zigzag
+    assert rmse_logistic(x, y) == pytest.approx(0.1, abs=1e-3)
+
+
+def test_a_failed_fit_has_no_curve():
+    step = logistic4([-1e-300, 0.0, 1e-300, 2e-300, 3e-300], [1.0, 2.0, 3.0, 4.0, 5.0])
+    assert step.status.startswith("failed")
+    with pytest.raises(HlfError, match="no logistic curve"):
+        step.curve([0.0])
 
 
 def test_logistic_beats_pearson_on_a_saturating_metric():
@@ -127,6 +174,21 @@ def test_bootstrap_is_quick_repeatable_and_holds_the_value():
     assert -1 <= low < srcc(a, b) < high <= 1
     assert bootstrap_by_group(srcc, a, b, groups, 2000, 42) == (low, high)
     assert bootstrap_by_group(srcc, a, b, groups, 2000, 43) != (low, high)
+
+
+@settings(max_examples=25, deadline=None)
+@given(two_lists(), st.integers(2, 9), st.booleans())
+def test_all_resamples_at_once_equal_one_by_one(pair, many, ranked):
+    a, b = np.array(pair[0]), np.array(pair[1])
+    groups = [f"gt{i % many}" for i in range(len(a))]
+    statistic = srcc if ranked else plcc
+    try:
+        slow = bootstrap_by_group(lambda x, y: statistic(x, y), a, b, groups, 60, 3)
+    except HlfError:
+        with pytest.raises(HlfError, match="undefined"):
+            bootstrap_by_group(statistic, a, b, groups, 60, 3)
+    else:
+        assert bootstrap_by_group(statistic, a, b, groups, 60, 3) == pytest.approx(slow, abs=1e-9)
 
 
 def test_bootstrap_agrees_with_scipy_when_every_pair_is_its_own_group():

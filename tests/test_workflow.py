@@ -10,7 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from workflow_helpers import TINY, planned, result_bytes, scripts_of_rules, snakemake
+from hlf.files import read_table
+from workflow_helpers import RECIPE, TINY, planned, result_bytes, scripts_of_rules, snakemake
 
 pytestmark = pytest.mark.workflow
 
@@ -33,7 +34,7 @@ def edited(done: Path):
 
 def test_chain_gives_tables_figures_and_report(done: Path) -> None:
     results = result_bytes(done)
-    for name in ("table2", "table3", "strata"):
+    for name in ("sr_models", "table2", "table3", "strata"):
         assert {f"tables/{name}.{kind}" for kind in ("csv", "md", "tex")} <= set(results)
     for name in ("figure4", "figure5", "similarity", "examples", "worst_pairs"):
         assert {f"figures/{name}.{kind}" for kind in ("pdf", "png")} <= set(results)
@@ -43,6 +44,53 @@ def test_chain_gives_tables_figures_and_report(done: Path) -> None:
     assert b"MINI models, SIMULATED votes" in results["tables/table2.md"]
     table = results["tables/table2.csv"].decode().splitlines()
     assert [row.split(",")[0] for row in table[1:]] == ["PSNR", "SSIM", "VIF"]
+
+
+def test_baselines_stand_in_their_own_table_and_nowhere_else(done: Path) -> None:
+    root = done / "results/tiny"
+    assert set(read_table(root / "sr/baselines.parquet")["model"]) == {"bicubic"}
+    for name in ("sr/sr.parquet", "sampling/similarity.parquet", "sampling/pairs.csv", "study/scores.csv"):
+        assert set(read_table(root / name)["model"]) == set(read_table(root / "sr/sr.parquet")["model"])
+        assert "bicubic" not in set(read_table(root / name)["model"])
+    table = read_table(root / "tables/sr_models.csv")
+    assert (table["model"] == "bicubic (baseline)").sum() == 2 and table["model"].iloc[-1] == "GT"
+    assert set(table["images"]) == {3}
+    page = (root / "report.html").read_text(encoding="utf8")
+    assert 'id="sr_models"' in page and "bicubic (baseline)" in page
+
+
+def test_leaving_out_the_baselines_makes_only_their_table_anew(done: Path) -> None:
+    (done / "none.yaml").write_text("sr: {baselines: []}\n")
+    jobs = planned(done, configs=(TINY, "none.yaml"))
+    assert jobs == {"collect_baselines": 1, "measure_sr": 1, "sr_models": 1, "write_report": 1}
+    assert snakemake(done, "--cores", "2", "sr_models", configs=(TINY, "none.yaml")).endswith("exit code 0")
+    assert "bicubic" not in (done / "results/tiny/tables/sr_models.csv").read_text()
+    assert snakemake(done, "--cores", "2", "all").endswith("exit code 0")
+
+
+def test_a_new_model_is_a_file_and_a_line_and_makes_only_its_own_images(done: Path, edited) -> None:
+    recipe = done / "workflow_scripts/hlf/sr/repeat.py"
+    recipe.write_text(RECIPE)
+    try:
+        edited(
+            "workflow_scripts/hlf/sr/registry.py",
+            lambda s: s.replace(
+                '    "pasd": "hlf.sr.pasd",\n', '    "pasd": "hlf.sr.pasd",\n    "repeat": "hlf.sr.repeat",\n'
+            ),
+        )
+        assert planned(done) == {}
+        (done / "new.yaml").write_text("sr: {models: [bsrgan, swinir, repeat], repeat: {gain: 0.5}}\n")
+        text = snakemake(done, "-n", "all", configs=(TINY, "new.yaml"))
+        assert re.search(r"super_resolve\s+1\b", text) and "with repeat" in text, text
+        jobs = planned(done, "sr_models", configs=(TINY, "new.yaml"))
+        new = {"super_resolve": 1, "collect_model": 1, "collect_sr": 1, "measure_sr": 1, "sr_models": 1}
+        assert jobs == new
+        (done / "new.yaml").write_text("sr: {models: [bsrgan, repeat], repeat: {gain: 2}}\n")
+        assert "sr.repeat.gain is 2, expected a number from 0 to 1" in snakemake(
+            done, "-n", "all", configs=(TINY, "new.yaml")
+        )
+    finally:
+        recipe.unlink()
 
 
 def test_second_run_does_nothing(done: Path) -> None:
@@ -126,6 +174,8 @@ def test_a_measure_added_later_computes_only_itself(done: Path, tmp_path: Path) 
     ("text", "says"),
     [
         ("sr: {modles: [bsrgan]}", "unknown key modles in sr"),
+        ("sr: {models: [bsrgan, bicubic]}", "a baseline belongs in sr.baselines"),
+        ("sr: {seesr: {stpes: 3}}", "model 'seesr' has no option 'stpes'"),
         ("seed: forty", 'seed is "forty"'),
         ("sampling: {total: 5000}", "sampling.total is 5000"),
         ("images: {source: folder}", "images.folder"),
@@ -153,7 +203,7 @@ def test_missing_weights_stop_before_the_first_job(done: Path, tmp_path: Path) -
 
 def test_paper_scale_can_be_planned_without_its_data(done: Path) -> None:
     jobs = planned(done, configs=("config.paper.yaml",))
-    assert jobs["super_resolve"] == 5 * 64
+    assert jobs["super_resolve"] == 6 * 64  # five models and a baseline
     assert jobs["finetune_metric"] == 5
     output = snakemake(done, "--cores", "1", "study", configs=("config.paper.yaml",))
     assert output.endswith("exit code 1")

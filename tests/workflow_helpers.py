@@ -10,6 +10,33 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ("Snakefile", "config.yaml", "config.paper.yaml", "rules", "envs", "profiles", "workflow_scripts", "resources")
 TINY = "tests/config.tiny.yaml"
+# a throw-away SR model with options, for docs/add_a_model.md
+RECIPE = '''"""Pixel repetition, as bright as one likes."""
+
+from hlf.sr.base import Descriptor, FeedForward
+from hlf.sr.options import Option
+
+OPTIONS = {"gain": Option(1.0, low=0, high=1), "mode": Option("nearest", choices=("nearest", "bilinear"))}
+WEIGHTS = False
+
+
+class Repeat(FeedForward):
+    def __init__(self, descriptor, network, device, precision, options):
+        super().__init__(descriptor, network, device, precision)
+        self.options = options
+
+    def forward(self, lr):
+        from torch.nn import functional as F
+
+        return self.options["gain"] * F.interpolate(lr, scale_factor=4, mode=self.options["mode"])
+
+
+def load(zoo, folder, device, precision, options):
+    from torch import nn
+
+    rule = Descriptor("repeat", 4, 1, 1, False, False, ("fp32",), zoo, "")
+    return Repeat(rule, nn.Identity(), device, precision, options)
+'''
 
 
 def copy_project(target: Path) -> Path:

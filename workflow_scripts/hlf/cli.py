@@ -14,7 +14,7 @@ from hlf import __version__
 from hlf.errors import HlfError
 from hlf.sr.folder import FolderRun, upscale_folder
 from hlf.sr.options import resolve
-from hlf.sr.registry import MODELS, load_upscaler, model_module
+from hlf.sr.registry import load_upscaler, model_module, registered
 from hlf.sr.tiling import AUTO
 from hlf.zoo.registry import ZOOS
 
@@ -42,7 +42,7 @@ def _add_sr(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         help="super-resolve a picture or a folder of pictures by 4",
     )
     add = sr.add_argument
-    add("-m", "--model", required=True, choices=MODELS, help="SR model")
+    add("-m", "--model", required=True, choices=registered(), help="SR model")
     add("-i", "--input", required=True, type=Path, help="picture, or folder that is searched recursively")
     add("-o", "--output", required=True, type=Path, help="folder of the PNG files, sr.parquet and failures.csv")
     add("--zoo", choices=ZOOS, default="mini", help="where the weights come from (default: %(default)s)")

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 # Paths in tables are relative to results/<run>/, so that a results folder can be moved whole.
 # Seconds stand in no table: they live in the timing files, because tables must be the same bytes on every run.
+GT = "GT"  # in a column of SR models, the ground truth itself
 TEXT, INT, SEED, REAL, FLAG = "str", "int64", "uint64", "float64", "bool"
 
 TABLES: dict[str, dict[str, str]] = {
@@ -32,6 +33,12 @@ TABLES: dict[str, dict[str, str]] = {
         "run": TEXT, "model": TEXT, "image_id": TEXT, "level": REAL, "path": TEXT, "width": INT, "height": INT,
         "sha256": TEXT, "seed": SEED, "zoo": TEXT, "weights_sha256": TEXT, "precision": TEXT, "prompt": TEXT,
         "tags": TEXT,
+    },
+    # what one SR image is like, baselines included; things: pictograms and words it should show (0 where the content is
+    # unknown), right: those that the content reader names rightly; rows of the GT have level and psnr NaN
+    "sr_measures": {
+        "run": TEXT, "image_id": TEXT, "level": REAL, "model": TEXT, "baseline": FLAG, "sharpness": REAL, "psnr": REAL,
+        "things": INT, "right": INT,
     },
     # one candidate pair and its PE-core cosine in [-1, 1], higher = more alike
     "similarity": {
@@ -75,6 +82,15 @@ TABLES: dict[str, dict[str, str]] = {
 def pair_id(image_id: str, level: float, model: str) -> str:
     """Name of a GT-SR pair: `image_id@level@model`."""
     return f"{image_id}@{level_name(level)}@{model}"
+
+
+def image_of(pair: str) -> str:
+    """Image id in a pair's name, the inverse of `pair_id`.
+
+    >>> image_of(pair_id("a@b", 0.3, "swinir"))
+    'a@b'
+    """
+    return pair.rsplit("@", 2)[0]
 
 
 def level_name(level: float) -> str:

@@ -6,11 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from hlf.errors import HlfError
+from hlf.sr.options import resolve
+from hlf.sr.registry import MODELS, model_module, registered
 
 SCHEMA = Path(__file__).with_name("config.schema.json")
 RESERVED_RUNS = ("zoo",)  # results/zoo/ is where train_zoo works
 # keys that say how work is divided or where it runs, and change no result
 NO_RESULT = (("degradation", "shards"), ("sr", "shards"), ("sampling", "shards"), ("iqa", "shards"))
+# keys that change one table of their own, which names them in full
+OWN_TABLE = (("sr", "baselines"),)
+SCALE = 4  # factor between LR and SR that the stages after sr expect
 
 
 def check(config: dict[str, Any]) -> None:
@@ -19,16 +24,27 @@ def check(config: dict[str, Any]) -> None:
     Raises:
         HlfError: one line per problem, each naming the key, the value received and what is allowed.
     """
-    found = schema_problems(config) or cross_problems(config)
+    found = schema_problems(config) or [*option_problems(config), *cross_problems(config)]
     if found:
         raise HlfError("the configuration cannot be used: " + "; ".join(found))
+
+
+def schema() -> dict[str, Any]:
+    """The schema file, with the names that the registry of SR models knows: they stand nowhere else."""
+    found: dict[str, Any] = json.loads(SCHEMA.read_text(encoding="utf8"))
+    sr = found["properties"]["sr"]
+    sr["properties"]["models"]["items"]["enum"] = list(MODELS)
+    sr["properties"]["baselines"]["items"]["enum"] = list(registered())
+    sr["properties"] |= dict.fromkeys(registered(), sr["additionalProperties"])
+    sr["additionalProperties"] = False
+    return found
 
 
 def schema_problems(config: dict[str, Any]) -> list[str]:
     """Sentences on unknown keys, wrong types and values out of range."""
     import jsonschema
 
-    validator = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf8")))
+    validator = jsonschema.Draft202012Validator(schema())
     errors = sorted(validator.iter_errors(config), key=lambda e: [str(p) for p in e.absolute_path])
     return [_sentence(error) for error in errors]
 
@@ -54,6 +70,22 @@ def _sentence(error: Any) -> str:
     # YAML gives dates, which JSON has no word for
     value = json.dumps(error.instance, default=str)
     return f"{name} is {value}, allowed is {rule} ({error.schema.get('description', '')})"
+
+
+def option_problems(config: dict[str, Any]) -> list[str]:
+    """Sentences on options of SR models that their modules do not know or allow; only modules of given groups load."""
+    found = []
+    for model in (name for name in registered() if name in config["sr"]):
+        known = model_module(model).OPTIONS
+        for name, value in config["sr"][model].items():
+            try:
+                resolve(model, known, {name: value}, texts=False)
+            except HlfError as error:
+                found.append(str(error))
+        factor = config["sr"][model].get("upscale", SCALE)
+        if "upscale" in known and factor != SCALE:
+            found.append(f"sr.{model}.upscale is {factor!r}, allowed is {SCALE}, which the stages after sr expect")
+    return found
 
 
 def cross_problems(config: dict[str, Any]) -> list[str]:
@@ -91,19 +123,27 @@ def cross_problems(config: dict[str, Any]) -> list[str]:
         found.append(f"sampling.model_quota names {', '.join(strangers)}, which sr.models does not hold")
     if sampling["model_quota"] and set(models) - set(sampling["model_quota"]):
         found.append("sampling.model_quota is given but leaves out a model of sr.models; name all of them or none")
+    both = [name for name in models if name in config["sr"]["baselines"]]
+    if both:
+        found.append(f"sr.baselines names {', '.join(both)}, which sr.models holds too; keep each model in one of them")
     if config["resources"]["device"] == "cpu" and config["sr"]["precision"] == "fp16":
         found.append("sr.precision is fp16 with resources.device cpu; use fp32 or bf16 there")
     return found
 
 
 def result_hash(config: dict[str, Any], groups: tuple[str, ...]) -> str:
-    """Digest of the groups that a table depends on, without the keys that change no result (sixteen hex digits)."""
-    kept = {
-        group: {
-            k: v for k, v in config[group].items() if (group, k) not in NO_RESULT and (group, k) != ("zoo", "training")
-        }
-        for group in groups
-    }
+    """Digest of the groups that a table depends on, without the keys that change no result (sixteen hex digits).
+
+    Args:
+        config: a checked configuration.
+        groups: names of groups, or group.key for what `OWN_TABLE` leaves out of its group.
+    """
+    left_out = {*NO_RESULT, *OWN_TABLE, ("zoo", "training")}
+    kept: dict[str, Any] = {}
+    for name in groups:
+        group, _, key = name.partition(".")
+        known = config[group]
+        kept[name] = known[key] if key else {k: v for k, v in known.items() if (group, k) not in left_out}
     kept["zoo"] = {"use": config["zoo"]["use"]}
     text = json.dumps({"seed": config["seed"], **kept}, sort_keys=True, ensure_ascii=False)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

@@ -15,6 +15,13 @@ from hlf.errors import HlfError
 from hlf.files import read_json, sha256, write_json
 
 PACKAGE = Path(__file__).parent  # .../workflow_scripts/hlf
+# Lists of names, no part of the code that looks them up: a rule's key holds the digests of the module and of the weight
+# files behind the names it uses. So a new model makes nothing anew but itself.
+NAMES = {
+    "sr/registry.py": ("MODELS", "BASELINES"),
+    "backbones/registry.py": ("BACKBONES",),
+    "zoo/registry.py": ("ENTRIES",),
+}
 
 
 def key(settings: dict[str, Any], script: Path, modules: tuple[str, ...] = ()) -> str:
@@ -72,10 +79,11 @@ def _tree(path: Path) -> ast.Module:
 
 @cache
 def _content(path: Path) -> str:
-    """What counts of a file: its syntax tree without docstrings; the bytes of files that are not Python."""
+    """What counts of a file: its syntax tree without docstrings and `NAMES`; the bytes of files that are not Python."""
     if path.suffix != ".py":
         return sha256(path)
-    tree = _tree(path)
+    tree, names = _tree(path), NAMES.get(_name(path), ())
+    tree.body = [node for node in tree.body if _assigned(node) not in names]
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and body:
@@ -87,6 +95,12 @@ def _content(path: Path) -> str:
             ):
                 del body[0]
     return ast.dump(tree)
+
+
+def _assigned(node: ast.stmt) -> str:
+    """Name that a statement gives a value to, "" for any other statement."""
+    targets = [node.target] if isinstance(node, ast.AnnAssign) else node.targets if isinstance(node, ast.Assign) else []
+    return ast.unparse(targets[0]) if targets else ""
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from hlf.columns import conform
+from hlf.columns import TABLES, conform
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,8 +24,10 @@ def part_of(table: "pd.DataFrame", shard: str, shards: int, by: str = "image_id"
 
 
 def collect(tables: "list[pd.DataFrame]", name: str) -> "pd.DataFrame":
-    """All rows in the fixed order of table `name`, whatever the shards they come from."""
+    """All rows in the fixed order of table `name`, whatever the shards they come from; no row where there is none."""
     import pandas as pd
 
+    if not tables:
+        return conform(pd.DataFrame(columns=list(TABLES[name])), name)
     joined = pd.concat(tables, ignore_index=True).sort_values(ORDER[name], kind="stable")
     return conform(joined, name)

@@ -121,7 +121,7 @@ class _Job:
             self._measure = load_measure(self.group, self.source)
         start, values, failed = time.perf_counter(), {}, ""
         try:
-            _check_sizes(self.metrics[self.names[0]], sr, gt)
+            check_sizes(self.metrics[self.names[0]], sr, gt)
             values = self._measure(sr, gt, pair)
         except (HlfError, RuntimeError, ValueError, AssertionError) as error:
             failed = str(error)
@@ -194,7 +194,7 @@ def _measure_all(jobs: list[_Job], pairs: "pd.DataFrame", results: Path) -> None
                 job.flush()
 
 
-def _check_sizes(metric: Metric, sr: Picture, gt: Picture) -> None:
+def check_sizes(metric: Metric, sr: Picture, gt: Picture) -> None:
     """HlfError when the sizes differ (nothing is ever resized) or are too small for the metric."""
     (height, width), (gt_height, gt_width) = sr.rgb.shape[:2], gt.rgb.shape[:2]
     if (height, width) != (gt_height, gt_width):

@@ -22,6 +22,8 @@ from hlf.nets.pasd_condition import ConditionEmbedding
 from hlf.nets.stock import only_trainable, stock_arguments
 
 Residuals = tuple[list[Tensor], Tensor]
+# modules of the denoiser that its base does not have: of the full variant, then of the light one
+ADDED = ("pixel_attentions", "proj_in_plus", "norm2_plus", "attn2_plus")
 _PIXELS = "pixel_context"
 # arguments of diffusers' UNet beyond Stable Diffusion 1 and 2: with any of them a latent goes another way
 _FOREIGN = (
@@ -247,4 +249,4 @@ def controlnet(config: dict[str, Any], keys: Iterable[str] = (), path: str = "co
 
 def trainable(unet: PasdUNet, controlnet: PasdControlNet) -> list[nn.Parameter]:
     """Freeze all but what PASD trains: the whole ControlNet and the denoiser's pixel attention."""
-    return [*only_trainable(unet, "pixel_attentions"), *controlnet.requires_grad_(True).parameters()]
+    return [*only_trainable(unet, ADDED), *controlnet.requires_grad_(True).parameters()]

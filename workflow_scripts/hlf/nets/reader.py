@@ -1,7 +1,7 @@
 """Content reader: says which pictogram a box shows and which letters a sign carries.
 
 It stands in for the eyes of simulated observers (docs/design.md, "The mini world"): it is trained on clean and mildly
-blurred scenes, reads known boxes, and is used for nothing else, least of all as a metric.
+blurred scenes, reads known boxes, and is never used as a metric.
 """
 
 import torch

@@ -17,6 +17,8 @@ from hlf.nets.stock import only_trainable, stock_arguments
 
 # width of the RAM sequence that the image attention reads; fixed in the official program, not in its config files
 IMAGE_WIDTH = 512
+# module of both networks that their base does not have
+ADDED = ("image_attentions",)
 _CONTEXT = "image_context"
 
 
@@ -182,4 +184,4 @@ def _arguments(stock: type[nn.Module], config: dict[str, Any], path: str) -> dic
 
 def trainable(unet: SeeSRUNet, controlnet: SeeSRControlNet) -> list[nn.Parameter]:
     """Freeze all but what SeeSR trains: the whole ControlNet and the denoiser's image attention."""
-    return [*only_trainable(unet, "image_attentions"), *controlnet.requires_grad_(True).parameters()]
+    return [*only_trainable(unet, ADDED), *controlnet.requires_grad_(True).parameters()]

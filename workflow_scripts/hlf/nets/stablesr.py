@@ -15,6 +15,9 @@ from torch.nn import functional as F
 from hlf.errors import HlfError
 from hlf.nets.stock import only_trainable, stock_arguments
 
+# module of the residual blocks that their base does not have
+ADDED = ("spade",)
+
 
 class Spade(nn.Module):
     """Scale and shift of normalised features, read from structure features of the same size.
@@ -149,4 +152,4 @@ def unet(config: dict[str, Any], structure_width: int, spade_hidden: int, path: 
 
 def trainable(network: StableSRUNet) -> list[nn.Parameter]:
     """Freeze all but the modulation, which is what StableSR trains of its denoiser."""
-    return only_trainable(network, "spade")
+    return only_trainable(network, ADDED)

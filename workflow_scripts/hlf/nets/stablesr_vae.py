@@ -115,4 +115,4 @@ class FusionVAE(AutoencoderKL):
 
 def trainable(vae: FusionVAE) -> list[nn.Parameter]:
     """Freeze all but the fusion layers, which is what the second stage of StableSR's training trains."""
-    return only_trainable(vae, *(f"fusion_layer_{level}" for level in LEVELS))
+    return only_trainable(vae, [f"fusion_layer_{level}" for level in LEVELS])

@@ -1,11 +1,14 @@
-"""What networks on diffusers' classes share: arguments of a config file, a ControlNet's start, and what is trained."""
+"""What networks on diffusers' classes share: arguments of a config file, a ControlNet's start, and what was added."""
 
 import inspect
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, TypeVar
 
 from torch import nn
 
 from hlf.errors import HlfError
+
+Value = TypeVar("Value")
 
 
 def stock_arguments(
@@ -39,18 +42,29 @@ def copy_encoder(controlnet: Any, unet: Any) -> None:
         getattr(controlnet, part).load_state_dict(getattr(unet, part).state_dict())
 
 
-def only_trainable(network: nn.Module, *parts: str) -> list[nn.Parameter]:
+def split(named: Mapping[str, Value], added: Collection[str]) -> tuple[dict[str, Value], dict[str, Value]]:
+    """Tensors or parameters of the modules that an SR model added to its base, and all others.
+
+    Args:
+        named: by their names in the network.
+        added: names of those modules, such as "image_attentions".
+    """
+    own = {name: value for name, value in named.items() if not set(added).isdisjoint(name.split("."))}
+    return own, {name: value for name, value in named.items() if name not in own}
+
+
+def only_trainable(network: nn.Module, added: Collection[str]) -> list[nn.Parameter]:
     """Freeze all of a network but the modules that an SR model added to it.
 
     Args:
         network: of the SR model.
-        parts: names of those modules, such as "image_attentions".
+        added: see `split`.
 
     Returns:
         Their parameters.
     """
     network.requires_grad_(False)
-    parameters = [p for name, p in network.named_parameters() if set(parts) & set(name.split("."))]
+    parameters = list(split(dict(network.named_parameters()), added)[0].values())
     for parameter in parameters:
         parameter.requires_grad_(True)
     return parameters

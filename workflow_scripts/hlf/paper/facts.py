@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 # votes.source of answers given by people; every other source is stamped
 HUMAN = "human"
+NO_VOTES = ""  # source of what no vote takes part in
 OFFICIAL = "official"
 
 
@@ -17,8 +18,8 @@ class Facts:
         run: name of the run, `results/<run>/`.
         scale: size of the run, such as "mini" or "paper".
         zoo: "official" for published checkpoints, otherwise the zoo's name ("mini").
-        votes: source of the scores, "human" or "simulated".
-        n_pairs: scored pairs of the run (training and test part).
+        votes: source of the scores, "human" or "simulated"; NO_VOTES where no vote takes part.
+        n_pairs: scored pairs of the run (training and test part); 0 where no vote takes part.
         seed: the run's configuration seed.
         config_hash: hexadecimal digest of the merged configuration.
         weights: name of a model -> SHA-256 of its weights file.
@@ -39,7 +40,7 @@ class Facts:
         >>> Facts("r", "mini", "mini", "human", 3, 1, "ab").stamp()
         'MINI models - tests the software, says nothing about any published SR model'
         """
-        models, votes = self.zoo != OFFICIAL, self.votes != HUMAN
+        models, votes = self.zoo != OFFICIAL, self.votes not in (HUMAN, NO_VOTES)
         if models and votes:
             return (
                 f"{self.zoo.upper()} models, {self.votes.upper()} votes - "
@@ -60,8 +61,9 @@ class Facts:
         """One sentence of provenance in plain ASCII, weights shortened to one digest."""
         count = f"{len(self.weights)} file{'s' if len(self.weights) != 1 else ''}"
         weights = f"; weights {self.weights_hash()} ({count})" if self.weights else ""
+        votes = "" if self.votes == NO_VOTES else f"{self.votes} votes, {self.n_pairs} pairs, "
         return (
-            f"Run {self.run}, scale {self.scale}, {self.zoo} zoo, {self.votes} votes, {self.n_pairs} pairs, "
+            f"Run {self.run}, scale {self.scale}, {self.zoo} zoo, {votes}"
             f"seed {self.seed}; configuration {self.config_hash[:12]}{weights}."
         )
 

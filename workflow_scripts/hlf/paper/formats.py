@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hlf.columns import level_name
 from hlf.errors import HlfError
 
 if TYPE_CHECKING:
@@ -17,19 +18,29 @@ HEADINGS = {
     "srcc": "SRCC",
     "plcc": "PLCC",
     "plcc_logistic": "PLCC logistic",
+    "krcc": "KRCC",
+    "rmse": "RMSE",
+    "metric_a": "Row a",
+    "metric_b": "Row b",
+    "srcc_difference": "SRCC a \u2212 b",
+    "plcc_difference": "PLCC a \u2212 b",
+    "p_bootstrap": "p bootstrap",
+    "p_williams": "p Williams",
+    "p_holm": "p Holm",
     "n": "n",
     "status": "Status",
     "paper_srcc": "Paper SRCC",
     "paper_plcc": "Paper PLCC",
     "model": "SR model",
+    "psnr": "PSNR to GT (dB)",
     "pair_id": "Pair",
 }
 # Which end of a column is best; columns that are not named here have no best value.
-BEST = {"srcc": "max", "plcc": "max", "plcc_logistic": "max"}
+BEST = {"srcc": "max", "plcc": "max", "plcc_logistic": "max", "krcc": "max", "rmse": "min"}
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", "\u2013": "--",
+    "|": r"\textbar{}", "\u2013": "--", "\u2212": "$-$",
 }  # fmt: skip
 # columns that `tables.write_all` adds to a CSV: those of Facts.columns, and the stamp
 PROVENANCE = ("run", "scale", "zoo", "source", "seed", "config_hash", "weights_hash", "stamp")
@@ -67,6 +78,15 @@ def number(value: Any) -> str:
     return f"{round(float(value), 4) + 0.0:.4f}"
 
 
+def cell_text(column: str, value: Any) -> str:
+    """Text of a cell of a column: degradation levels as they stand in paths, everything else as `number` has it.
+
+    >>> cell_text("level", 0.3), cell_text("psnr", 0.3)
+    ('0.3', '0.3000')
+    """
+    return level_name(value) if column == "level" and value == value else number(value)
+
+
 def view(table: "pd.DataFrame", best: Mapping[str, str] | None = None) -> View:
     """Cells for people: `x_low`/`x_high` become one interval column, `*_signed` stays in the CSV only.
 
@@ -96,7 +116,7 @@ def _interval(low: "pd.Series", high: "pd.Series") -> list[Cell]:
 
 def _cells(column: "pd.Series", direction: str | None) -> list[Cell]:
     """Formatted values; the best one is found after rounding, so equal prints are marked alike."""
-    texts = [number(v) for v in column]
+    texts = [cell_text(str(column.name), v) for v in column]
     numeric = [isinstance(v, numbers.Real) and not isinstance(v, bool) for v in column]
     top = None
     if direction is not None:

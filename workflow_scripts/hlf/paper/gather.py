@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hlf.errors import HlfError
-from hlf.paper.facts import Facts
+from hlf.paper.facts import NO_VOTES, Facts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from hlf.paper.sheets import SheetRow
 
 
-def facts_of(settings: dict[str, Any], scores: "pd.DataFrame", *weighted: "pd.DataFrame") -> Facts:
+def facts_of(settings: dict[str, Any], scores: "pd.DataFrame | None", *weighted: "pd.DataFrame") -> Facts:
     """Facts of a table or figure.
 
     Args:
         settings: a rule's settings with run, seed, scale, zoo, config_hash.
-        scores: table `scores`, for the source of the votes and the number of pairs.
+        scores: table `scores`, for the source of the votes and the number of pairs; None where no vote takes part.
         weighted: tables `sr` or `metric_scores`, for the weights behind the numbers.
 
     Raises:
         HlfError: the scores hold no pair.
     """
-    if scores.empty:
+    if scores is not None and scores.empty:
         raise HlfError("the table of scores holds no pair, so there is nothing to show; see study/scores.csv")
     weights: dict[str, str] = {}
     for table in weighted:
@@ -31,13 +31,13 @@ def facts_of(settings: dict[str, Any], scores: "pd.DataFrame", *weighted: "pd.Da
             names = table["backbone"] + table["tuned"].map({True: " (ft)", False: ""})
         else:
             names = table["model"]
-        weights |= dict(zip(names, table["weights_sha256"], strict=True))
+        weights |= {n: w for n, w in zip(names, table["weights_sha256"], strict=True) if w}  # baselines have none
     return Facts(
         run=settings["run"],
         scale=settings["scale"],
         zoo=settings["zoo"],
-        votes=str(scores["source"].iloc[0]),
-        n_pairs=len(scores),
+        votes=NO_VOTES if scores is None else str(scores["source"].iloc[0]),
+        n_pairs=0 if scores is None else len(scores),
         seed=settings["seed"],
         config_hash=settings["config_hash"],
         weights=dict(sorted(weights.items())),

@@ -8,7 +8,7 @@ from hlf.errors import HlfError
 from hlf.files import write_table, write_text
 from hlf.paper import expected
 from hlf.paper.facts import OFFICIAL, Facts
-from hlf.paper.formats import number, to_latex, to_markdown, view
+from hlf.paper.formats import cell_text, to_latex, to_markdown, view
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 READING = (
     "SRCC and PLCC are absolute values, as the paper prints them, with 95 % bootstrap intervals over GT images; "
     "an interval that starts at 0 means that the sign itself is unsettled. PLCC is on raw values, PLCC logistic after "
-    "a 4-parameter logistic fit."
+    "a 4-parameter logistic fit, and so is RMSE, in the score's unit. KRCC is the absolute Kendall tau-b."
 )
 
 
@@ -42,8 +42,9 @@ def correlation_table(
         paper: row name -> the paper's correlation, for the `paper_*` columns only.
 
     Returns:
-        Columns metric, type, srcc, srcc_low, srcc_high, plcc, plcc_low, plcc_high (absolute values), plcc_logistic, n,
-        status, srcc_signed, plcc_signed, paper_srcc, paper_plcc. What is undefined is NaN and `status` says why.
+        Columns metric, type, srcc, srcc_low, srcc_high, plcc, plcc_low, plcc_high (absolute values), plcc_logistic,
+        krcc (absolute), rmse (after the logistic, in [0, 1] as the score), n, status, srcc_signed, plcc_signed,
+        krcc_signed, paper_srcc, paper_plcc. What is undefined is NaN and `status` says why.
 
     Raises:
         HlfError: a missing column, an empty table or test part, a pair with no score or two values of one metric.
@@ -51,7 +52,7 @@ def correlation_table(
     import pandas as pd
 
     wanted = part_scores(scores, split)
-    _need(values, ("pair_id", "metric", "type", "value"), "values")
+    need(values, ("pair_id", "metric", "type", "value"), "values")
     unknown = expected.Correlation(float("nan"), float("nan"))
     rows = []
     for name, group in values.groupby("metric", sort=False):
@@ -59,9 +60,27 @@ def correlation_table(
             raise HlfError(f"metric '{name}' has two values for one pair; expected one row per pair and metric")
         joined = wanted.merge(group[["pair_id", "value"]], on="pair_id", how="left").sort_values("pair_id")
         row = {"metric": str(name), "type": str(group["type"].iloc[0])} | _correlate(joined, n_boot, seed)
+        missing = _missing_weights(group)
+        if missing:
+            row["status"] = missing
         theirs = (paper or {}).get(str(name), unknown)
         rows.append(row | {"paper_srcc": theirs.srcc, "paper_plcc": theirs.plcc})
     return pd.DataFrame(rows)
+
+
+MISSING = "weights missing"  # how the status of a row begins whose metric lacks its files
+
+
+def _missing_weights(values: "pd.DataFrame") -> str:
+    """Status of values that all say which weights are missing; "" for others."""
+    told = set(values["status"]) if "status" in values else set()
+    return str(told.pop()) if len(told) == 1 and all(str(one).startswith(MISSING) for one in told) else ""
+
+
+def incomplete(table: "pd.DataFrame") -> list[str]:
+    """Rows of a table that lack their weights, as "name: file"."""
+    rows = table[table["status"].astype(str).str.startswith(MISSING)]
+    return [f"{row.metric}: {row.status.removeprefix(MISSING + ': ')}" for row in rows.itertuples(index=False)]
 
 
 def part_scores(scores: "pd.DataFrame", split: "pd.DataFrame", part: str = "test") -> "pd.DataFrame":
@@ -69,8 +88,8 @@ def part_scores(scores: "pd.DataFrame", split: "pd.DataFrame", part: str = "test
 
     Raises HlfError when the part is empty or one of its pairs has no complete score.
     """
-    _need(scores, ("pair_id", "image_id", "model", "score", "status"), "scores")
-    _need(split, ("pair_id", "part"), "split")
+    need(scores, ("pair_id", "image_id", "model", "score", "status"), "scores")
+    need(split, ("pair_id", "part"), "split")
     pairs = split.loc[split["part"] == part, ["pair_id"]]
     if pairs.empty:
         raise HlfError(f"split holds no pair of part '{part}'; make the split again with a larger test_share")
@@ -82,7 +101,8 @@ def part_scores(scores: "pd.DataFrame", split: "pd.DataFrame", part: str = "test
     return joined
 
 
-def _need(table: "pd.DataFrame", columns: tuple[str, ...], name: str) -> None:
+def need(table: "pd.DataFrame", columns: tuple[str, ...], name: str) -> None:
+    """Refuse, with an HlfError that calls it `name`, a table that lacks one of the columns or has no row."""
     missing = [c for c in columns if c not in table]
     if missing:
         raise HlfError(f"table '{name}' lacks the columns {missing}; it has {list(table)}")
@@ -99,18 +119,25 @@ def _correlate(joined: "pd.DataFrame", n_boot: int, seed: int) -> dict[str, floa
     good = joined[np.isfinite(joined["value"])]
     a, b, groups = (good[c].to_numpy() for c in ("value", "score", "image_id"))
     notes = [] if len(good) == len(joined) else [f"{len(good)} of {len(joined)} pairs measured"]
-    row: dict[str, float | int | str] = {}
+    row: dict[str, float] = {}
     for name, statistic in (("srcc", stats.srcc), ("plcc", stats.plcc)):
         signed, low, high = _with_interval(statistic, a, b, groups, n_boot, seed, name, notes)
         row |= {name: abs(signed), f"{name}_low": low, f"{name}_high": high, f"{name}_signed": signed}
-    try:
-        row["plcc_logistic"] = abs(float(stats.plcc_logistic(a, b)))
-    except HlfError as error:
-        row["plcc_logistic"] = float("nan")
-        notes.append(f"PLCC logistic undefined: {error}")
-    row |= {"n": len(good), "status": "; ".join(notes) or "ok"}
-    order = ("srcc", "srcc_low", "srcc_high", "plcc", "plcc_low", "plcc_high", "plcc_logistic", "n", "status")
-    return {key: row[key] for key in (*order, "srcc_signed", "plcc_signed")}
+    # KRCC is undefined just where SRCC is, RMSE where PLCC logistic is: one note for both
+    for name, statistic, words in (
+        ("krcc_signed", stats.krcc, None),
+        ("rmse", stats.rmse_logistic, None),
+        ("plcc_logistic", stats.plcc_logistic, "PLCC logistic"),
+    ):
+        try:
+            row[name] = float(statistic(a, b))
+        except HlfError as error:
+            row[name] = float("nan")
+            notes += [f"{words} undefined: {error}"] if words else []
+    row |= {"krcc": abs(row["krcc_signed"]), "plcc_logistic": abs(row["plcc_logistic"])}
+    order = ("srcc", "srcc_low", "srcc_high", "plcc", "plcc_low", "plcc_high", "plcc_logistic", "krcc", "rmse")
+    with_sign = {key: row[key] for key in ("srcc_signed", "plcc_signed", "krcc_signed")}
+    return {**{key: row[key] for key in order}, "n": len(good), "status": "; ".join(notes) or "ok", **with_sign}
 
 
 def _with_interval(
@@ -147,15 +174,27 @@ def table2(
 
     Args: table `iqa`, and as `correlation_table`. Raises: as there.
     """
-    _need(iqa, ("pair_id", "metric", "kind", "value"), "iqa")
+    paper = {n + ending: c for n, c in expected.TABLE2.items() for ending in ("", " (mini)")}
+    return correlation_table(table2_values(iqa), scores, split, n_boot, seed, paper)
+
+
+def table2_values(iqa: "pd.DataFrame") -> "pd.DataFrame":
+    """Table `iqa` as the tidy values that `correlation_table` takes, rows named and ordered as in Table 2.
+
+    A metric whose weights come from another zoo than the official one bears that zoo's name.
+    """
+    need(iqa, ("pair_id", "metric", "kind", "value", "zoo"), "iqa")
     order = list(expected.METRIC_NAMES)
     present = sorted(iqa["metric"].unique(), key=lambda m: (order.index(m) if m in order else len(order), m))
+    names = [
+        expected.METRIC_NAMES.get(m, m) + ("" if z in ("", OFFICIAL) else f" ({z})")
+        for m, z in zip(iqa["metric"], iqa["zoo"], strict=True)
+    ]
     values = iqa.rename(columns={"kind": "type"}).assign(
-        metric=iqa["metric"].map(lambda m: expected.METRIC_NAMES.get(m, m)),
+        metric=names,
         rank=iqa["metric"].map({m: i for i, m in enumerate(present)}),
     )
-    values = values.sort_values(["rank", "pair_id"], kind="stable")
-    return correlation_table(values, scores, split, n_boot, seed, expected.TABLE2)
+    return values.sort_values(["rank", "pair_id"], kind="stable")
 
 
 def row_name(backbone: str, tuned: bool, zoo: str) -> str:
@@ -175,7 +214,15 @@ def table3(
 
     Args: table `metric_scores` (1 - cosine of embeddings), and as `correlation_table`. Raises: as there.
     """
-    _need(metric_scores, ("pair_id", "backbone", "tuned", "value", "zoo"), "metric_scores")
+    values = table3_values(metric_scores)
+    zoos = sorted({str(z) for z in metric_scores["zoo"]})
+    paper = {n + ("" if z == OFFICIAL else f" ({z})"): c for n, c in expected.TABLE3.items() for z in zoos}
+    return correlation_table(values, scores, split, n_boot, seed, paper)
+
+
+def table3_values(metric_scores: "pd.DataFrame") -> "pd.DataFrame":
+    """Table `metric_scores` as tidy values, rows named and ordered as in Table 3."""
+    need(metric_scores, ("pair_id", "backbone", "tuned", "value", "zoo"), "metric_scores")
     order = list(expected.BACKBONE_NAMES)
     kinds = metric_scores[["backbone", "tuned", "zoo"]].drop_duplicates().itertuples(index=False)
     rank = {
@@ -192,10 +239,7 @@ def table3(
         for b, t, z in zip(metric_scores["backbone"], metric_scores["tuned"], metric_scores["zoo"], strict=True)
     ]
     values = metric_scores.assign(metric=names, type="FR")
-    values = values.assign(rank=values["metric"].map(position)).sort_values(["rank", "pair_id"], kind="stable")
-    zoos = {str(z) for z in metric_scores["zoo"]}
-    paper = {n + ("" if z == OFFICIAL else f" ({z})"): c for n, c in expected.TABLE3.items() for z in sorted(zoos)}
-    return correlation_table(values, scores, split, n_boot, seed, paper)
+    return values.assign(rank=values["metric"].map(position)).sort_values(["rank", "pair_id"], kind="stable")
 
 
 def write_all(
@@ -215,7 +259,9 @@ def write_all(
     """
     stem = Path(stem)
     paths = [stem.with_name(stem.name + suffix) for suffix in (".csv", ".md", ".tex")]
-    text = table.apply(lambda column: column.map(number)).assign(**facts.columns(), stamp=facts.stamp())
+    text = table.apply(lambda column: column.map(lambda value: cell_text(str(column.name), value))).assign(
+        **facts.columns(), stamp=facts.stamp()
+    )
     write_table(text, paths[0])
     shown = view(table, best)
     parts = (facts.stamp(), note, facts.caption(), facts.weights_caption())

@@ -39,13 +39,14 @@ class Option:
         return " ".join([word, *limits])
 
 
-def resolve(model: str, options: Mapping[str, Option], given: Mapping[str, Any]) -> dict[str, Any]:
+def resolve(model: str, options: Mapping[str, Option], given: Mapping[str, Any], texts: bool = True) -> dict[str, Any]:
     """All settings of a model: the given ones, checked, and defaults for the rest.
 
     Args:
         model: name of the model, for sentences.
         options: what the model knows.
-        given: values by name; texts, as a command line has them, are read as the option's type.
+        given: values by name.
+        texts: read texts, as a command line has them, as the option's type; a configuration has types of its own.
 
     Raises:
         HlfError: unknown name, or a value of another type or beyond the limits.
@@ -60,7 +61,7 @@ def resolve(model: str, options: Mapping[str, Option], given: Mapping[str, Any])
     values = {name: option.default for name, option in options.items()}
     for name, value in given.items():
         option = options[name]
-        read = _read(value, option)
+        read = _read(value, option) if texts or not isinstance(value, str) or option.type is str else None
         if value is not None and (read is None or not _allowed(read, option)):
             raise HlfError(f"sr.{model}.{name} is {value!r}, expected {option.expected()}")
         if value is None and option.default is not None:

@@ -22,24 +22,15 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
 from hlf.files import sha256
-from hlf.sr.base import Descriptor
-from hlf.sr.diffusion import sampling, sizes, vae
-from hlf.sr.diffusion.base_model import BaseFiles
-from hlf.sr.diffusion.captioner import load_captioner
-from hlf.sr.diffusion.captions import STYLES, Captions, caption_prompt
+from hlf.sr.diffusion.captions import STYLES, Captions
 from hlf.sr.diffusion.colour import FIXES
-from hlf.sr.diffusion.latent import STEERED, LatentUpscaler, described
-from hlf.sr.diffusion.networks import Networks, Predictor, guided_text
+from hlf.sr.diffusion.options import STEERED
 from hlf.sr.options import Option
-from hlf.sr.pasd_networks import BASE, load_networks, load_scheduler
 from hlf.zoo.registry import find_weights, needed
 
 if TYPE_CHECKING:
-    import numpy as np
+    from hlf.sr.pasd_upscaler import Pasd
 
 # defaults of test_pasd.py and of the pipeline it calls
 OPTIONS: dict[str, Option] = {
@@ -60,98 +51,7 @@ OPTIONS: dict[str, Option] = {
 }
 
 
-class Pasd(LatentUpscaler):
-    """PASD on its device.
-
-    Args:
-        descriptor: facts about the model.
-        own: files of its UNet and ControlNet.
-        base: files of its base model.
-        captions: of LR images.
-        device: cpu or cuda.
-        precision: fp32, fp16 or bf16.
-        options: every name of OPTIONS.
-    """
-
-    def __init__(
-        self,
-        descriptor: Descriptor,
-        own: list[Path],
-        base: BaseFiles,
-        captions: Captions,
-        device: str,
-        precision: str,
-        options: dict[str, Any],
-    ) -> None:
-        super().__init__(
-            descriptor,
-            device,
-            precision,
-            options,
-            lambda wanted: load_networks(own, base, device, wanted, options["compile"]),
-        )
-        self.captions, self.scheduler = captions, load_scheduler(base)
-
-    def introduce(self, image: Tensor, image_id: str, level: float) -> None:
-        """See `Upscaler.introduce`; HlfError when the file of captions does not know the image."""
-        self.captions.introduce(image, image_id, level)
-
-    def texts(self, lr: Tensor) -> list[tuple[str, str]]:
-        """Prompt and caption of each image; the captioner runs once per image, whoever asks first."""
-        return [(self._prompt(caption), caption.strip()) for caption in map(self.captions, lr)]
-
-    def _prompt(self, caption: str) -> str:
-        opt = self.options
-        return caption_prompt(caption, opt["user_prompt"], opt["added_prompt"], opt["caption_style"])
-
-    def enlarge(self, lr: "np.ndarray", networks: Networks) -> "np.ndarray":
-        """See `LatentUpscaler.enlarge`."""
-        return sizes.enlarged(lr, self.options["upscale"], self.options["process_size"], vae.factor(networks.vae))
-
-    def latents(self, networks: Networks, lr: Tensor, images: Tensor, draws: sampling.Draws) -> Tensor:
-        """See `LatentUpscaler.latents`."""
-        return self.sample(networks, images, [prompt for prompt, _ in self.texts(lr)], draws)
-
-    def shared_draws(self, generators: list[torch.Generator]) -> sampling.Draws:
-        """One generator for everything."""
-        return sampling.Draws(generators[:1], generators[:1])
-
-    def sample(
-        self,
-        networks: Networks,
-        images: Tensor,
-        prompts: list[str],
-        draws: sampling.Draws,
-        watch: sampling.Watch | None = None,
-    ) -> Tensor:
-        """Latents (N, 4, h, w) of the SR images.
-
-        Args:
-            networks: see `networks`.
-            images: enlarged LR images (N, 3, H, W) in [0, 1].
-            prompts: one per image.
-            draws: random numbers.
-            watch: see `sampling.sample`.
-        """
-        start = self.start(networks, images, draws)
-        predict = Predictor(networks, images, guided_text(networks, prompts, self.options), self.options)
-        return sampling.sample(predict, self.scheduler, start, self.options["steps"], draws, watch)
-
-    def start(self, networks: Networks, images: Tensor, draws: sampling.Draws) -> Tensor:
-        """Latents (N, 4, h, w) that sampling starts from; draws posterior, first and added noise, in this order."""
-        opt, factor = self.options, vae.factor(networks.vae)
-        shape = (networks.unet.config["in_channels"], *(side // factor for side in images.shape[-2:]))
-        if opt["start_point"] == "noise":
-            return draws.normal(shape, self.device)
-        posterior = draws.posterior_normal(shape, self.device)
-        latents = vae.encode(networks.vae, images, posterior, opt["vae_encoder_tile"])
-        first, second = draws.normal(shape, self.device), draws.normal(shape, self.device)
-        self.scheduler.set_timesteps(opt["steps"])
-        exact = opt["noise_level_reading"] == "exact"
-        return sampling.start_twice(self.scheduler, latents, first, second, opt["added_noise_level"], exact)
-
-
-def load(zoo: str, folder: Path, device: str, precision: str, options: dict[str, Any]) -> Pasd:
+def load(zoo: str, folder: Path, device: str, precision: str, options: dict[str, Any]) -> "Pasd":
     """Load PASD with its base model and, unless a file gives the captions, its captioner.
 
     Args:
@@ -165,6 +65,12 @@ def load(zoo: str, folder: Path, device: str, precision: str, options: dict[str,
     Raises:
         HlfError: missing files, or keys and shapes that do not fit.
     """
+    from hlf.sr.diffusion.base_model import BaseFiles
+    from hlf.sr.diffusion.captioner import load_captioner
+    from hlf.sr.diffusion.latent import described
+    from hlf.sr.pasd_networks import BASE
+    from hlf.sr.pasd_upscaler import Pasd
+
     files = {name: find_weights(zoo, folder, name) for name in needed(zoo, "pasd", options)}
     captions = Path(options["captions"]) if options["captions"] and options["information"] == "caption" else None
     captioner = None
@@ -174,4 +80,4 @@ def load(zoo: str, folder: Path, device: str, precision: str, options: dict[str,
     known = Captions(captioner, captions, options["caption_style"])
     texts = sha256(captions) if captions else ""
     descriptor = described("pasd", zoo, chain(*files.values()), options, needs_prompt=True, texts_sha256=texts)
-    return Pasd(descriptor, files["pasd"], BaseFiles(*files[BASE[zoo]]), known, device, precision, options)
+    return Pasd(descriptor, files, BaseFiles(*files[BASE[zoo]]), known, device, precision, options)

@@ -5,6 +5,7 @@ from pathlib import Path
 from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepScheduler
 
 from hlf.nets import pasd as nets
+from hlf.sr.diffusion.additions import from_base
 from hlf.sr.diffusion.base_model import BaseFiles, arguments
 from hlf.sr.diffusion.networks import Networks
 from hlf.sr.diffusion.networks import load_networks as load_both
@@ -15,11 +16,13 @@ BASE = {"official": "sd15", "mini": "sd-base"}
 _TRAINING = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas", "prediction_type")
 
 
-def load_networks(own: list[Path], base: BaseFiles, device: str, precision: str, compiled: bool) -> Networks:
+def load_networks(
+    files: dict[str, list[Path]], base: BaseFiles, device: str, precision: str, compiled: bool
+) -> Networks:
     """UNet (full or light, as its file says), ControlNet, VAE and text encoder in one precision.
 
     Args:
-        own: files of the entry `pasd`.
+        files: paths of the entry `pasd`, and of `sd-unet` where the UNet's file leaves the rest to it.
         base: files of the base model.
         device: cpu or cuda.
         precision: fp32, fp16 or bf16; weights are held in it.
@@ -28,7 +31,8 @@ def load_networks(own: list[Path], base: BaseFiles, device: str, precision: str,
     Raises:
         HlfError: keys or shapes that do not fit.
     """
-    return load_both(nets.unet, nets.controlnet, own, base, device, precision, compiled)
+    rest = from_base(files, nets.ADDED)
+    return load_both(nets.unet, nets.controlnet, files["pasd"], base, rest, device, precision, compiled)
 
 
 def load_scheduler(base: BaseFiles) -> UniPCMultistepScheduler:

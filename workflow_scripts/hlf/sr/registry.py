@@ -1,4 +1,4 @@
-"""Names of the SR models and the modules that load them. A new model adds one line here and nothing elsewhere."""
+"""Names of the SR models and the modules that load them. A new model adds one line here: docs/add_a_model.md."""
 
 import importlib
 from collections.abc import Mapping
@@ -11,7 +11,8 @@ from hlf.sr.base import PRECISIONS, Upscaler, pick_device
 from hlf.sr.options import resolve
 
 # Each module has OPTIONS (name in group sr.<model> of the configuration -> hlf.sr.options.Option) and
-# load(zoo, folder, device, precision, options) -> Upscaler.
+# load(zoo, folder, device, precision, options) -> Upscaler. Importing it must not import torch: the configuration is
+# checked with its OPTIONS before any job.
 MODELS: dict[str, str] = {
     "bsrgan": "hlf.sr.bsrgan",
     "swinir": "hlf.sr.swinir",
@@ -19,13 +20,28 @@ MODELS: dict[str, str] = {
     "seesr": "hlf.sr.seesr",
     "pasd": "hlf.sr.pasd",
 }
+# Ways of upscaling for comparison only: allowed in sr.baselines, refused in sr.models, so that no pair is made of them.
+BASELINES: dict[str, str] = {
+    "bicubic": "hlf.sr.bicubic",
+}
+
+
+def registered() -> dict[str, str]:
+    """Modules of all models and baselines by name, models first."""
+    return {**MODELS, **BASELINES}
 
 
 def model_module(name: str) -> ModuleType:
-    """Module of SR model `name`; HlfError lists the names when it is unknown."""
-    if name not in MODELS:
-        raise HlfError(f"SR model '{name}' is unknown, expected one of {', '.join(MODELS)}")
-    return importlib.import_module(MODELS[name])
+    """Module of SR model or baseline `name`; HlfError lists the names when it is unknown."""
+    known = registered()
+    if name not in known:
+        raise HlfError(f"SR model '{name}' is unknown, expected one of {', '.join(known)}")
+    return importlib.import_module(known[name])
+
+
+def has_weights(name: str) -> bool:
+    """Whether SR model `name` reads files of a zoo; its module says WEIGHTS = False when it does not."""
+    return bool(getattr(model_module(name), "WEIGHTS", True))
 
 
 def load_upscaler(
@@ -34,7 +50,7 @@ def load_upscaler(
     """Load one SR model with its weights.
 
     Args:
-        name: key of `MODELS`.
+        name: key of `MODELS` or `BASELINES`.
         zoo: mini or official.
         folder: folder of that zoo.
         device: auto, cpu or cuda.

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from hlf.nets import seesr as nets
+from hlf.sr.diffusion.additions import from_base
 from hlf.sr.diffusion.base_model import BaseFiles
 from hlf.sr.diffusion.networks import Networks
 from hlf.sr.diffusion.networks import load_networks as load_both
@@ -12,7 +13,7 @@ def load_networks(files: dict[str, list[Path]], device: str, precision: str, com
     """UNet, ControlNet, VAE and text encoder in one precision.
 
     Args:
-        files: paths of the entries `seesr` and `sd-base`.
+        files: paths of the entries `seesr` and `sd-base`, and of `sd-unet` where the UNet's file leaves the rest to it.
         device: cpu or cuda.
         precision: fp32, fp16 or bf16; weights are held in it.
         compiled: compile UNet and ControlNet.
@@ -25,6 +26,7 @@ def load_networks(files: dict[str, list[Path]], device: str, precision: str, com
         lambda config, _keys, path: nets.controlnet(config, path),
         files["seesr"],
         BaseFiles(*files["sd-base"]),
+        from_base(files, nets.ADDED),
         device,
         precision,
         compiled,

@@ -20,6 +20,7 @@ from hlf.nets import stablesr as nets
 from hlf.nets import stablesr_keys as keys
 from hlf.nets import stablesr_structure as structure
 from hlf.nets import stablesr_vae as cfw
+from hlf.sr.diffusion.additions import FromBase, read_frozen
 from hlf.sr.diffusion.base_model import BaseFiles, arguments, load_text_encoder, read_vae
 from hlf.sr.diffusion.placing import DTYPES, placed
 from hlf.zoo.load import build_filled, check_state, read_config, read_state
@@ -135,8 +136,13 @@ def _encode_alike(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
     return all(torch.equal(first[name], second[name]) for name in names)
 
 
-def _empty(config: dict[str, Any], path: Path) -> tuple[Any, Any, Any, Any]:
-    """Denoiser, structure encoder, VAE and fusion VAE without values, for their names and shapes."""
+def empty(config: dict[str, Any], path: Path) -> tuple[Any, Any, Any, Any]:
+    """Denoiser, structure encoder, VAE and fusion VAE without values, for their names and shapes.
+
+    Args:
+        config: as `OFFICIAL`.
+        path: file that they stand in, for sentences.
+    """
     with torch.device("meta"):
         return (
             _unet(config, str(path)),
@@ -149,7 +155,7 @@ def _empty(config: dict[str, Any], path: Path) -> tuple[Any, Any, Any, Any]:
 def _official(paths: list[Path], trusted: bool) -> _Parts:
     """Tensors of the two published files; every one must be known."""
     config, (main, fusion) = OFFICIAL, paths
-    unet, encoder, first, vae = _empty(config, main)
+    unet, encoder, first, vae = empty(config, main)
     tables = [keys.unet_table(unet), keys.structure_table(encoder), keys.vae_table(first, keys.VAE)]
     state, cfw_state = _read(main, trusted), _read(fusion, trusted)
     nets_ = (unet, encoder, first)
@@ -175,9 +181,8 @@ def _mini(files: dict[str, list[Path]], entry: str, trusted: bool) -> _Parts:
         **read_config(structure_config, ("structure", "spade_hidden")),
         "fusion": read_config(fusion_config, ("growth", "blocks")),
     }
-    unet, encoder, first, vae = _empty(config, main)
-    unet_state, first_state = read_state(unet_weights, mapped=True), read_vae(base)
-    check_state(_without(unet, ".spade."), unet_state, unet_weights)
+    unet, encoder, first, vae = empty(config, main)
+    unet_state, first_state = read_frozen(unet, FromBase(unet_weights, nets.ADDED)), read_vae(base)
     check_state(first.state_dict(), first_state, base.vae_weights)
     added = read_mini(main, [(unet, keys.unet_table(unet), ".spade."), (encoder, keys.structure_table(encoder), "")])
     (fused,) = read_mini(fusion, [(vae, keys.vae_table(vae, ""), ".fusion_layer_")])
@@ -185,10 +190,6 @@ def _mini(files: dict[str, list[Path]], entry: str, trusted: bool) -> _Parts:
     return _Parts(
         config, {**unet_state, **added[0]}, added[1], first_state, {**first_state, **fused}, text, main, fusion
     )
-
-
-def _without(network: nn.Module, part: str) -> dict[str, Tensor]:
-    return {name: value for name, value in network.state_dict().items() if part not in name}
 
 
 def read_mini(path: Path, wanted: Sequence[tuple[nn.Module, keys.Table, str]]) -> list[dict[str, Tensor]]:

@@ -17,7 +17,6 @@ from hlf.errors import HlfError
 from hlf.images import from_tensor, to_tensor
 from hlf.sr.diffusion import sizes
 
-PROGRAMS = ("plain", "tile", "canvas")
 _MULTIPLE = 32  # of the sides that the networks see, in pixels
 _GREY = 0.5
 
@@ -68,7 +67,7 @@ def choose(program: str, lr: Tensor, upscale: int, size: int) -> str:
 
 
 def prepare(program: str, lr: Tensor, upscale: int, size: int) -> Prepared:
-    """An image as one of `PROGRAMS` shows it to the networks.
+    """An image as one of the programs shows it to the networks.
 
     Args:
         program: plain, tile or canvas.

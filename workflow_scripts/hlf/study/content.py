@@ -1,7 +1,7 @@
 """Content error of a pair: how much of what a scene shows an independent reader finds changed in the SR image.
 
-The simulated observers' only view of a pair (docs/design.md, "The mini world"). The reader network is used for nothing
-else, so no metric that is later compared with the votes takes part in making them.
+The simulated observers' only view of a pair (docs/design.md, "The mini world"). Beside that, the reader network only
+tells a table what SR models keep (`reads_right`): no metric that is later compared with the votes takes part in them.
 """
 
 from pathlib import Path
@@ -67,6 +67,27 @@ def content_errors(
                 kept *= value
             rows.append({"pair_id": pair.pair_id, "content_error": 1.0 - kept})
     return pd.DataFrame(rows).sort_values("pair_id").reset_index(drop=True)
+
+
+def reads_right(
+    image: "Tensor", kind: str, label: str, box: tuple[int, int, int, int], reader: "ContentReader"
+) -> bool:
+    """Whether the reader names a pictogram, or every letter of a sign, as the content list does.
+
+    Args:
+        image: (3, H, W) in [0, 1].
+        kind: glyph or sign; codes are no reading matter.
+        label: what the content list says.
+        box: left, top, right, bottom in pixels.
+        reader: trained content reader.
+    """
+    from hlf.nets.reader import crop_box, letter_targets, read
+    from hlf.scenes.vocabulary import glyph_classes
+
+    glyph, letters = read(reader, crop_box(image, box)[None])
+    if kind == "glyph":
+        return glyph_classes()[int(glyph.argmax())] == label
+    return bool(letters[0].argmax(-1).tolist() == letter_targets(label))
 
 
 def _readings(image: "Tensor", things: "pd.DataFrame", reader: "ContentReader") -> "list[np.ndarray]":

@@ -38,9 +38,7 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
     """Train ControlNet and pixel attention; the averaged weights are kept."""
     torch.manual_seed(seed)
     base = open_base(zoo, pool, work)
-    unet, controlnet, config, control = networks(
-        nets, base.unet, settings["condition_channels"], {}, "pixel_attentions"
-    )
+    unet, controlnet, config, control = networks(nets, base.unet, settings["condition_channels"], {})
 
     def loss(side: int | None, rng: np.random.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         index = np.sort(rng.choice(len(pool.captions), settings["batch_size"], replace=False))
@@ -58,4 +56,4 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
 
     both = nn.ModuleDict({"unet": unet, "controlnet": controlnet})
     kept, facts = fit("pasd", settings, both, nets.trainable(unet, controlnet), loss, work, seed)
-    save(folder, "PASD", WHAT, kept, {"controlnet": control, "unet": config}, facts)
+    save(folder, "PASD", WHAT, kept, {"controlnet": control, "unet": config}, facts, base.unet, nets.ADDED)

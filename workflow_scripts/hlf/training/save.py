@@ -38,7 +38,7 @@ def save_model(
     Args:
         folder: of the model.
         name: title of its card.
-        what: one sentence for the card.
+        what: a sentence or two for the card.
         config: arguments of the network's class.
         state: its state dict.
         facts: rows of the card: steps, minutes, losses, what it reaches.

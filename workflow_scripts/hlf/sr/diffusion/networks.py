@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from hlf.errors import HlfError
 from hlf.sr.diffusion import sampling, vae
+from hlf.sr.diffusion.additions import FromBase, completed
 from hlf.sr.diffusion.base_model import BaseFiles, load_text_encoder, load_vae
 from hlf.sr.diffusion.placing import DTYPES, placed
 from hlf.sr.diffusion.prompts import TextEncoder
@@ -36,6 +37,7 @@ def load_networks(
     build_controlnet: Build,
     own: list[Path],
     base: BaseFiles,
+    rest: FromBase | None,
     device: str,
     precision: str,
     compiled: bool,
@@ -47,6 +49,7 @@ def load_networks(
         build_controlnet: likewise.
         own: config and weights of the UNet, then of the ControlNet.
         base: files of the base model.
+        rest: what the UNet's weights leave to the base; None: they are complete.
         device: cpu or cuda.
         precision: fp32, fp16 or bf16; weights are held in it.
         compiled: compile UNet and ControlNet.
@@ -56,8 +59,8 @@ def load_networks(
     """
     dtype = DTYPES[precision]
     networks = Networks(
-        _loaded(build_unet, own[0], own[1], device, dtype, compiled),
-        _loaded(build_controlnet, own[2], own[3], device, dtype, compiled),
+        _loaded(build_unet, own[0], own[1], rest, device, dtype, compiled),
+        _loaded(build_controlnet, own[2], own[3], None, device, dtype, compiled),
         load_vae(base, dtype, device),
         load_text_encoder(base, dtype, device),
     )
@@ -71,10 +74,16 @@ def load_networks(
     return networks
 
 
-def _loaded(build: Build, config: Path, weights: Path, device: str, dtype: torch.dtype, compiled: bool) -> Any:
+def _loaded(
+    build: Build, config: Path, weights: Path, rest: FromBase | None, device: str, dtype: torch.dtype, compiled: bool
+) -> Any:
     """Network of a config and its weights, where and as it runs."""
-    state = read_state(weights, mapped=True)
-    network = build_filled(lambda: build(read_config(config), state, str(config)), state, weights)
+    values, state = read_config(config), read_state(weights, mapped=True)
+    if rest:
+        with torch.device("meta"):
+            empty = build(values, state, str(config))
+        state = completed(empty, state, weights, rest)
+    network = build_filled(lambda: build(values, state, str(config)), state, weights)
     return placed(network, device, dtype, compiled)
 
 

@@ -1,118 +1,7 @@
-"""What people read: Tables 2 and 3, Figures 4 and 5, further figures, the report.
+"""Figures that people read: Figures 4 and 5, sampling, metric, pictures.
 
-Inputs: the tables of all stages. Outputs: tables/*.{csv,md,tex}, figures/*.{pdf,png}, report.html. Every output carries
-run, scale, source of votes, number of pairs, seed and hashes; MINI and SIMULATED are stamped.
+Inputs: the tables of all stages, and pictures. Outputs: figures/*.{pdf,png}, stamped as the tables are.
 """
-
-
-rule table2:
-    """Table 2: existing measures against the scores, test part."""
-    input:
-        iqa="<results>/iqa/iqa.parquet",
-        scores="<results>/study/scores.csv",
-        split="<results>/study/split.csv",
-        sr="<results>/sr/sr.parquet",
-    output:
-        csv=report(
-            "<results>/tables/table2.csv",
-            caption="captions/table2.rst",
-            category="Tables",
-        ),
-        md="<results>/tables/table2.md",
-        tex="<results>/tables/table2.tex",
-    log:
-        "<logs>/table2.log",
-    benchmark:
-        "<benchmarks>/table2.tsv"
-    conda:
-        "../envs/paper.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=30,
-        gpu=0,
-    params:
-        key=key(
-            "table2",
-            "iqa.bootstrap",
-            **table_facts("images", "degradation", "sr", "sampling", "study", "iqa"),
-        ),
-    message:
-        "Table 2"
-    script:
-        "../workflow_scripts/table2.py"
-
-
-rule table3:
-    """Table 3: backbones against the scores, test part."""
-    input:
-        metric="<results>/metric/scores.parquet",
-        scores="<results>/study/scores.csv",
-        split="<results>/study/split.csv",
-        sr="<results>/sr/sr.parquet",
-    output:
-        csv=report(
-            "<results>/tables/table3.csv",
-            caption="captions/table3.rst",
-            category="Tables",
-        ),
-        md="<results>/tables/table3.md",
-        tex="<results>/tables/table3.tex",
-    log:
-        "<logs>/table3.log",
-    benchmark:
-        "<benchmarks>/table3.tsv"
-    conda:
-        "../envs/paper.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=30,
-        gpu=0,
-    params:
-        key=key(
-            "table3",
-            "iqa.bootstrap",
-            **table_facts(
-                "images", "degradation", "sr", "sampling", "study", "metric"
-            ),
-        ),
-    message:
-        "Table 3"
-    script:
-        "../workflow_scripts/table3.py"
-
-
-rule strata:
-    """What each stratum of the sampling wanted, had and gave."""
-    input:
-        strata="<results>/sampling/strata.csv",
-        scores="<results>/study/scores.csv",
-        sr="<results>/sr/sr.parquet",
-    output:
-        csv=report(
-            "<results>/tables/strata.csv",
-            caption="captions/strata.rst",
-            category="Tables",
-        ),
-        md="<results>/tables/strata.md",
-        tex="<results>/tables/strata.tex",
-    log:
-        "<logs>/strata.log",
-    benchmark:
-        "<benchmarks>/strata.tsv"
-    conda:
-        "../envs/paper.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=30,
-        gpu=0,
-    params:
-        key=key(
-            "strata", **table_facts("images", "degradation", "sr", "sampling", "study")
-        ),
-    message:
-        "Table of strata"
-    script:
-        "../workflow_scripts/strata.py"
 
 
 rule figure4:
@@ -375,29 +264,24 @@ rule worst_pairs:
         "../workflow_scripts/worst_pairs.py"
 
 
-rule write_report:
-    """One page that shows and explains everything, and opens offline."""
+rule significance:
+    """Which rows of Table 2 differ."""
     input:
-        manifest="<results>/images/manifest.parquet",
-        rejected="<results>/images/rejected.csv",
-        lr="<results>/degradation/lr.parquet",
-        sr="<results>/sr/sr.parquet",
-        strata="<results>/sampling/strata.csv",
-        pairs="<results>/sampling/pairs.csv",
-        votes="<results>/study/votes.parquet",
-        scores="<results>/study/scores.csv",
+        comparisons="<results>/tables/comparisons.csv",
         iqa="<results>/iqa/iqa.parquet",
-        metric="<results>/metric/scores.parquet",
-        tables=collect("<results>/tables/{table}.csv", table=TABLES),
-        figures=collect("<results>/figures/{figure}.png", figure=FIGURES),
+        scores="<results>/study/scores.csv",
+        sr="<results>/sr/sr.parquet",
     output:
-        html=report(
-            "<results>/report.html", caption="captions/report.rst", category="Report"
+        pdf="<results>/figures/significance.pdf",
+        png=report(
+            "<results>/figures/significance.png",
+            caption="captions/significance.rst",
+            category="Figures",
         ),
     log:
-        "<logs>/write_report.log",
+        "<logs>/significance.log",
     benchmark:
-        "<benchmarks>/write_report.tsv"
+        "<benchmarks>/significance.tsv"
     conda:
         "../envs/paper.yaml"
     resources:
@@ -406,15 +290,49 @@ rule write_report:
         gpu=0,
     params:
         key=key(
-            "write_report",
-            "paper.worst_pairs",
-            "metric.backbones",
-            config=shown_config(),
+            "significance",
+            "paper.dpi",
             **table_facts(
                 "images", "degradation", "sr", "sampling", "study", "iqa", "metric"
             ),
         ),
     message:
-        "Writing the report"
+        "Figure of differences between the rows of Table 2"
     script:
-        "../workflow_scripts/write_report.py"
+        "../workflow_scripts/significance.py"
+
+
+rule iqa_scatter:
+    """Score against each measure of Table 2."""
+    input:
+        iqa="<results>/iqa/iqa.parquet",
+        scores="<results>/study/scores.csv",
+        split="<results>/study/split.csv",
+        sr="<results>/sr/sr.parquet",
+    output:
+        pdf="<results>/figures/iqa_scatter.pdf",
+        png=report(
+            "<results>/figures/iqa_scatter.png",
+            caption="captions/iqa_scatter.rst",
+            category="Figures",
+        ),
+    log:
+        "<logs>/iqa_scatter.log",
+    benchmark:
+        "<benchmarks>/iqa_scatter.tsv"
+    conda:
+        "../envs/paper.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+        gpu=0,
+    params:
+        key=key(
+            "iqa_scatter",
+            "paper.dpi",
+            **table_facts("images", "degradation", "sr", "sampling", "study", "iqa"),
+        ),
+    message:
+        "Figure of scores against measures"
+    script:
+        "../workflow_scripts/iqa_scatter.py"

@@ -1,20 +1,13 @@
-"""Correlations, logistic fit, Wilson and bootstrap intervals of Tables 2 and 3 (paper 4.1).
-
-Tables of this field print absolute correlations, and mostly plain Pearson; every function here returns signed values
-and `absolute_interval` turns an interval of a signed value into one of its absolute value.
-An undefined result is never a NaN: the functions raise HlfError, and the code that writes a table decides what to
-print.
-"""
+"""SRCC, PLCC and KRCC of two lists, and what a 4-parameter logistic makes of PLCC and RMSE (paper 4.1)."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hlf.errors import HlfError
-from hlf.seeds import generator
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,13 +17,9 @@ if TYPE_CHECKING:
 
 # below five pairs a rank correlation takes a handful of values and its interval spans nearly [-1, 1]
 MIN_PAIRS = 5
-# 97.5 % quantile of the standard normal distribution
-Z95 = 1.959963984540054
-# share of resamples that may be undefined (all values equal) before an interval is refused
-MAX_UNDEFINED = 0.05
 
 
-def _checked(a: "Numbers", b: "Numbers") -> tuple["NDArray[np.float64]", "NDArray[np.float64]"]:
+def checked(a: "Numbers", b: "Numbers") -> tuple["NDArray[np.float64]", "NDArray[np.float64]"]:
     """Both inputs as float64 vectors of one length >= MIN_PAIRS, finite and not constant; HlfError otherwise."""
     x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if x.ndim != 1 or x.shape != y.shape:
@@ -59,15 +48,15 @@ def _pearson(x: "NDArray[np.float64]", y: "NDArray[np.float64]") -> float:
     return min(1.0, max(-1.0, value))
 
 
-def _ranks(values: "NDArray[np.float64]") -> "NDArray[np.float64]":
+def ranks(values: "NDArray[np.float64]") -> "NDArray[np.float64]":
     """Ranks from 1, ties sharing their mean rank; a third of the time of scipy's, which the bootstrap feels."""
     order = np.argsort(values, kind="stable")
     ordered = values[order]
     first = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
     after = np.append(first[1:], len(values))
-    ranks = np.empty(len(values))
-    ranks[order] = np.repeat((first + after + 1) / 2, after - first)
-    return ranks
+    result = np.empty(len(values))
+    result[order] = np.repeat((first + after + 1) / 2, after - first)
+    return result
 
 
 def srcc(a: "Numbers", b: "Numbers") -> float:
@@ -82,8 +71,8 @@ def srcc(a: "Numbers", b: "Numbers") -> float:
     >>> srcc([1, 2, 3, 4, 5], [10, 20, 30, 40, 500])
     1.0
     """
-    x, y = _checked(a, b)
-    return _pearson(_ranks(x), _ranks(y))
+    x, y = checked(a, b)
+    return _pearson(ranks(x), ranks(y))
 
 
 def plcc(a: "Numbers", b: "Numbers") -> float:
@@ -95,7 +84,24 @@ def plcc(a: "Numbers", b: "Numbers") -> float:
     Raises:
         HlfError: as `srcc`.
     """
-    return _pearson(*_checked(a, b))
+    return _pearson(*checked(a, b))
+
+
+def krcc(a: "Numbers", b: "Numbers") -> float:
+    """Kendall rank correlation tau-b of two lists of shape (n,), corrected for ties as scipy does.
+
+    The share of pairs of pairs that both lists order alike, less the share that they order differently. Many tables of
+    quality measures give it beside SRCC, the paper does not.
+
+    Returns:
+        Signed value in [-1, 1].
+
+    Raises:
+        HlfError: as `srcc`.
+    """
+    from scipy.stats import kendalltau
+
+    return min(1.0, max(-1.0, float(kendalltau(*checked(a, b)).statistic)))
 
 
 @dataclass(frozen=True)
@@ -111,6 +117,15 @@ class LogisticFit:
     params: tuple[float, float, float, float] | None
     fitted: "NDArray[np.float64] | None"
     status: str
+
+    def curve(self, x: "Numbers") -> "NDArray[np.float64]":
+        """The curve at other metric values, shape (m,), in the unit of y; HlfError when the fit failed."""
+        from scipy.special import expit
+
+        if self.params is None:
+            raise HlfError(f"there is no logistic curve to draw: {self.status}")
+        low, high, centre, width = self.params
+        return low + (high - low) * expit((np.asarray(x, dtype=np.float64) - centre) / width)
 
 
 def logistic4(x: "Numbers", y: "Numbers") -> LogisticFit:
@@ -130,7 +145,7 @@ def logistic4(x: "Numbers", y: "Numbers") -> LogisticFit:
     """
     from scipy.optimize import least_squares
 
-    values, scores = _checked(x, y)
+    values, scores = checked(x, y)
     middle, spread = float(values.mean()), float(values.std())
     if not np.isfinite(spread) or spread == 0.0:
         return LogisticFit(None, None, "failed: the spread of x is beyond what float64 can hold")
@@ -175,92 +190,22 @@ def plcc_logistic(a: "Numbers", b: "Numbers") -> float:
     Raises:
         HlfError: as `srcc`, or when the fit fails (`logistic4` returns the reason).
     """
+    return plcc(_fitted(a, b), b)
+
+
+def rmse_logistic(a: "Numbers", b: "Numbers") -> float:
+    """Root mean square of scores `b` less the logistic fit of metric values `a` to them, in the unit of `b`.
+
+    Divided by n, not by n - 4: it describes these pairs. At most the standard deviation of `b`, 0 is a perfect fit.
+
+    Raises:
+        HlfError: as `plcc_logistic`.
+    """
+    return math.sqrt(float(np.mean((np.asarray(b, dtype=np.float64) - _fitted(a, b)) ** 2)))
+
+
+def _fitted(a: "Numbers", b: "Numbers") -> "NDArray[np.float64]":
     fit = logistic4(a, b)
     if fit.fitted is None:
         raise HlfError(f"no logistic fit of {len(b)} pairs ({fit.status}); print the raw PLCC only")
-    return plcc(fit.fitted, b)
-
-
-def wilson(k: int, n: int) -> tuple[float, float]:
-    """Wilson score interval, 95 %, of a share of `k` yes votes among `n` votes.
-
-    A bootstrap of equal votes has zero width, this interval has not: 0 of 12 gives about [0, 0.24].
-
-    Returns:
-        (low, high) within [0, 1].
-
-    Raises:
-        HlfError: no votes, or `k` outside 0..n.
-    """
-    if n < 1 or not 0 <= k <= n:
-        raise HlfError(f"a Wilson interval needs 0 <= k <= n and n >= 1, got k={k}, n={n}")
-    share, z2 = k / n, Z95 * Z95
-    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = Z95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    # at the ends the exact value is 0 or 1, which rounding would miss by 1e-17
-    return (0.0 if k == 0 else centre - half, 1.0 if k == n else centre + half)
-
-
-def bootstrap_by_group(
-    statistic: Callable[["NDArray[np.float64]", "NDArray[np.float64]"], float],
-    a: "NDArray[np.float64] | Sequence[float]",
-    b: "Numbers",
-    groups: Sequence[str],
-    n: int,
-    seed: int,
-) -> tuple[float, float]:
-    """Percentile bootstrap, 95 %, that resamples whole GT groups, because pairs of one GT are not independent.
-
-    The same seed and groups give the same resamples, so intervals of several metrics are paired. For the interval of a
-    difference pass both metrics as columns of `a` and a statistic that subtracts.
-
-    Args:
-        statistic: function of resampled `a` and `b`, such as `srcc`; HlfError from it marks the resample undefined.
-        a: shape (m,) or (m, columns).
-        b: shape (m,).
-        groups: GT image id of every pair, length m.
-        n: number of resamples.
-        seed: the run's `seed`.
-
-    Returns:
-        (low, high) of the signed statistic.
-
-    Raises:
-        HlfError: lengths differ, fewer than 2 groups, n < 1, or more than 5 % of the resamples undefined.
-    """
-    x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    names, inverse = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
-    if not len(x) == len(y) == len(inverse):
-        raise HlfError(f"a bootstrap needs equal lengths, got {len(x)} and {len(y)} values, {len(inverse)} groups")
-    if len(names) < 2 or n < 1:
-        raise HlfError(f"a bootstrap needs at least 2 GT groups and 1 resample, got {len(names)} and {n}")
-    members = np.split(np.argsort(inverse, kind="stable"), np.cumsum(np.bincount(inverse))[:-1])
-    draws = generator(seed, "bootstrap").integers(0, len(names), size=(n, len(names)))
-    values = []
-    for draw in draws:
-        rows = np.concatenate([members[group] for group in draw])
-        try:
-            values.append(statistic(x[rows], y[rows]))
-        except HlfError:
-            continue  # a resample may hold one value only; counted below
-    if n - len(values) > MAX_UNDEFINED * n:
-        raise HlfError(
-            f"the bootstrap interval is undefined: {n - len(values)} of {n} resamples of {len(names)} GT groups "
-            f"gave no value (at most {MAX_UNDEFINED:.0%} may); use more GT images"
-        )
-    low, high = np.percentile(values, [2.5, 97.5])
-    return float(low), float(high)
-
-
-def absolute_interval(low: float, high: float) -> tuple[float, float]:
-    """Interval of |v| from an interval [low, high] of v: all absolute values that lie inside.
-
-    An interval of a correlation that spans zero becomes [0, larger end], so a table of |SRCC| cannot hide that the sign
-    is unsettled. It covers |v| at least as often as [low, high] covers v.
-
-    >>> absolute_interval(-0.9, -0.7), absolute_interval(-0.1, 0.3)
-    ((0.7, 0.9), (0.0, 0.3))
-    """
-    if low <= 0.0 <= high:
-        return 0.0, max(-low, high)
-    return min(abs(low), abs(high)), max(abs(low), abs(high))
+    return fit.fitted
