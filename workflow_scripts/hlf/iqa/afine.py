@@ -8,7 +8,7 @@ Lower is better for every output.
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hlf.errors import HlfError
 from hlf.iqa.formulas import pyiqa_version
@@ -18,7 +18,7 @@ from hlf.zoo.load import check_state, load_strict, read_state
 from hlf.zoo.registry import find_weights
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
 # sections of the published file: the fine-tuned CLIP, both heads, both maps to a common scale, the combination
 HEADS = ("natural", "fidelity", "fidelity_scale", "natural_scale", "adapter")
@@ -32,7 +32,7 @@ class Afine:
         parts: section -> network, as `build_parts` gives them.
     """
 
-    def __init__(self, parts: "Mapping[str, nn.Module]") -> None:
+    def __init__(self, parts: "Mapping[str, Any]") -> None:
         self.parts, self.version = parts, pyiqa_version()
         self.patch = int(parts["finetuned_clip"].visual.conv1.stride[0])
         self.gt: tuple[Picture, tuple[Tensor, list[Tensor], Tensor]] | None = None
@@ -84,7 +84,7 @@ def build_parts(
     heads: "Mapping[str, Mapping[str, Tensor]] | None",
     path: str | Path,
     hidden: int = 128,
-) -> "dict[str, nn.Module]":
+) -> dict[str, Any]:
     """Networks of all sections in eval mode, sizes read from the weights.
 
     Args:
@@ -109,13 +109,14 @@ def build_parts(
     if heads is not None and "proj_feat.weight" in heads["natural"]:
         hidden = heads["natural"]["proj_feat.weight"].shape[0]
     parts = build_heads(network.visual.class_embedding.shape[0], len(network.visual.transformer.resblocks), hidden)
-    for name in HEADS if heads is not None else ():
-        load_strict(parts[name], dict(heads[name]), path)
+    for name, state in (heads or {}).items():
+        if name in parts:
+            load_strict(parts[name], dict(state), path)
     parts["finetuned_clip"] = network
     return {name: part.float().eval().requires_grad_(False) for name, part in parts.items()}
 
 
-def build_heads(width: int, layers: int, hidden: int = 128) -> "dict[str, nn.Module]":
+def build_heads(width: int, layers: int, hidden: int = 128) -> dict[str, Any]:
     """The networks of HEADS as they start, for a CLIP of `layers` blocks of `width`; published ones: 768, 12, 128."""
     from pyiqa.archs import afine_arch as arch
 

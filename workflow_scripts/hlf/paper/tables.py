@@ -80,7 +80,8 @@ def _missing_weights(values: "pd.DataFrame") -> str:
 def incomplete(table: "pd.DataFrame") -> list[str]:
     """Rows of a table that lack their weights, as "name: file"."""
     rows = table[table["status"].astype(str).str.startswith(MISSING)]
-    return [f"{row.metric}: {row.status.removeprefix(MISSING + ': ')}" for row in rows.itertuples(index=False)]
+    files = rows["status"].str.removeprefix(f"{MISSING}: ")
+    return [f"{name}: {file}" for name, file in zip(rows["metric"].astype(str), files, strict=True)]
 
 
 def part_scores(scores: "pd.DataFrame", split: "pd.DataFrame", part: str = "test") -> "pd.DataFrame":

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from hlf.images import from_tensor
 from hlf.iqa.joint_images import MOSAIC, shuffle_patches, structure_image
@@ -156,7 +156,7 @@ def run_joint(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, se
 
 
 @torch.no_grad()
-def _rescale(last: nn.Linear, found: Tensor, wanted: Tensor) -> None:
+def _rescale(last: Any, found: Tensor, wanted: Tensor) -> None:
     """Bring a last layer's outputs to the scale of opinions by a straight line."""
     factor, offset = np.polyfit(found.numpy(), wanted.numpy(), 1)
     last.weight.mul_(float(factor))
