@@ -38,5 +38,6 @@ rule all:
     default_target: True
     input:
         "<results>/report.html",
+        "<results>/complete.txt",
         collect("<results>/tables/{table}.csv", table=TABLES),
         collect("<results>/figures/{figure}.pdf", figure=FIGURES),

@@ -20,6 +20,8 @@ from hlf import config as hlf_config
 from hlf import digest
 from hlf.backbones.registry import BACKBONES
 from hlf.errors import HlfError
+from hlf.iqa.registry import GROUPS, METRICS
+from hlf.iqa.registry import entries as iqa_entries
 from hlf.sr.registry import has_weights, registered
 from hlf.zoo.registry import ENTRIES, needed, weight_paths
 from hlf.training.recipes import RECIPES, made_by
@@ -31,9 +33,11 @@ try:
 except HlfError as error:
     raise WorkflowError(str(error)) from None
 
-TABLES = ["sr_models", "table2", "table3", "strata"]
+TABLES = ["sr_models", "table2", "table3", "comparisons", "ceiling", "strata"]
 FIGURES = [
     "figure4",
+    "iqa_scatter",
+    "significance",
     "figure5",
     "similarity",
     "metric_scatter",
@@ -218,6 +222,26 @@ def captions_digest(options):
         return {"captions": f"missing: {options['captions']} {reason}"}
     cache_file = ROOT / ".snakemake" / "hlf_weights.json"
     return {"captions": digest.files_digest([Path(options["captions"])], cache_file)}
+
+
+def iqa_key():
+    """Key of the measures: each group's own code and weights, so that a measure added later makes none of the others anew.
+
+    Missing weights stop the run with iqa.strict; without, their rows say so.
+    """
+    names = ("metrics", "shards", "strict", "joint_mask", "trust_koniqpp_file")
+    zoo, mask = config["zoo"]["use"], config["iqa"]["joint_mask"]
+    more = {"zoo": zoo}
+    for name in config["iqa"]["metrics"]:
+        if name in METRICS:
+            group = METRICS[name].group
+            script = ROOT / "workflow_scripts" / "measure_iqa.py"
+            more[f"code.{group}"] = digest.code_digest(script, (GROUPS[group].module,))
+            for entry in iqa_entries(name, zoo, mask):
+                found = weights(entry)
+                missing = found.startswith("missing: ") and not config["iqa"]["strict"]
+                more[f"weights.{entry}"] = "absent" if missing else found
+    return key("measure_iqa", *(f"iqa.{name}" for name in names), **more)
 
 
 def backbone_key(script, backbone, *names, **more):

@@ -262,3 +262,77 @@ rule worst_pairs:
         "Figure of the worst pairs"
     script:
         "../workflow_scripts/worst_pairs.py"
+
+
+rule significance:
+    """Which rows of Table 2 differ."""
+    input:
+        comparisons="<results>/tables/comparisons.csv",
+        iqa="<results>/iqa/iqa.parquet",
+        scores="<results>/study/scores.csv",
+        sr="<results>/sr/sr.parquet",
+    output:
+        pdf="<results>/figures/significance.pdf",
+        png=report(
+            "<results>/figures/significance.png",
+            caption="captions/significance.rst",
+            category="Figures",
+        ),
+    log:
+        "<logs>/significance.log",
+    benchmark:
+        "<benchmarks>/significance.tsv"
+    conda:
+        "../envs/paper.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+        gpu=0,
+    params:
+        key=key(
+            "significance",
+            "paper.dpi",
+            **table_facts(
+                "images", "degradation", "sr", "sampling", "study", "iqa", "metric"
+            ),
+        ),
+    message:
+        "Figure of differences between the rows of Table 2"
+    script:
+        "../workflow_scripts/significance.py"
+
+
+rule iqa_scatter:
+    """Score against each measure of Table 2."""
+    input:
+        iqa="<results>/iqa/iqa.parquet",
+        scores="<results>/study/scores.csv",
+        split="<results>/study/split.csv",
+        sr="<results>/sr/sr.parquet",
+    output:
+        pdf="<results>/figures/iqa_scatter.pdf",
+        png=report(
+            "<results>/figures/iqa_scatter.png",
+            caption="captions/iqa_scatter.rst",
+            category="Figures",
+        ),
+    log:
+        "<logs>/iqa_scatter.log",
+    benchmark:
+        "<benchmarks>/iqa_scatter.tsv"
+    conda:
+        "../envs/paper.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+        gpu=0,
+    params:
+        key=key(
+            "iqa_scatter",
+            "paper.dpi",
+            **table_facts("images", "degradation", "sr", "sampling", "study", "iqa"),
+        ),
+    message:
+        "Figure of scores against measures"
+    script:
+        "../workflow_scripts/iqa_scatter.py"

@@ -21,9 +21,9 @@ rule measure_iqa:
     resources:
         mem_mb=4000,
         runtime=120,
-        gpu=gpus(),
+        gpu=0,
     params:
-        key=key("measure_iqa", "iqa.metrics", "iqa.shards"),
+        key=iqa_key(),
     message:
         "Measuring shard {wildcards.shard}"
     script:

@@ -150,3 +150,105 @@ rule strata:
         "Table of strata"
     script:
         "../workflow_scripts/strata.py"
+
+
+rule comparisons:
+    """Which rows of Tables 2 and 3 differ from each other."""
+    input:
+        iqa="<results>/iqa/iqa.parquet",
+        metric="<results>/metric/scores.parquet",
+        scores="<results>/study/scores.csv",
+        split="<results>/study/split.csv",
+        sr="<results>/sr/sr.parquet",
+    output:
+        csv=report(
+            "<results>/tables/comparisons.csv",
+            caption="captions/comparisons.rst",
+            category="Tables",
+        ),
+        md="<results>/tables/comparisons.md",
+        tex="<results>/tables/comparisons.tex",
+    log:
+        "<logs>/comparisons.log",
+    benchmark:
+        "<benchmarks>/comparisons.tsv"
+    conda:
+        "../envs/paper.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+        gpu=0,
+    params:
+        key=key(
+            "comparisons",
+            "iqa.bootstrap",
+            **table_facts(
+                "images", "degradation", "sr", "sampling", "study", "iqa", "metric"
+            ),
+        ),
+    message:
+        "Comparing the rows of Tables 2 and 3"
+    script:
+        "../workflow_scripts/comparisons.py"
+
+
+rule ceiling:
+    """How far people agree with people: what no metric is expected to exceed."""
+    input:
+        votes="<results>/study/votes.parquet",
+        scores="<results>/study/scores.csv",
+        split="<results>/study/split.csv",
+        sr="<results>/sr/sr.parquet",
+    output:
+        csv=report(
+            "<results>/tables/ceiling.csv",
+            caption="captions/ceiling.rst",
+            category="Tables",
+        ),
+        md="<results>/tables/ceiling.md",
+        tex="<results>/tables/ceiling.tex",
+    log:
+        "<logs>/ceiling.log",
+    benchmark:
+        "<benchmarks>/ceiling.tsv"
+    conda:
+        "../envs/paper.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+        gpu=0,
+    params:
+        key=key(
+            "ceiling",
+            "study.ceiling_splits",
+            **table_facts("images", "degradation", "sr", "sampling", "study"),
+        ),
+    message:
+        "Human ceiling"
+    script:
+        "../workflow_scripts/ceiling.py"
+
+
+rule complete:
+    """Fails when a row of Table 2 lacks its weights, after everything else is made; the sentence names the files."""
+    input:
+        table2="<results>/tables/table2.csv",
+        report="<results>/report.html",
+    output:
+        note="<results>/complete.txt",
+    log:
+        "<logs>/complete.log",
+    benchmark:
+        "<benchmarks>/complete.tsv"
+    conda:
+        "../envs/paper.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+        gpu=0,
+    params:
+        key=key("complete"),
+    message:
+        "Checking that no row is missing"
+    script:
+        "../workflow_scripts/complete.py"

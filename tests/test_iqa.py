@@ -1,5 +1,7 @@
 """Measuring pairs: one decode, failures as rows, resume per metric, and the float64 way out of a NaN."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,8 @@ from hlf.errors import HlfError
 from hlf.images import write_png
 from hlf.iqa import measure
 from hlf.iqa.measure import measure_pairs
-from hlf.iqa.registry import METRICS, get_metric
+from hlf.iqa.picture import Picture
+from hlf.iqa.registry import GROUPS, METRICS, Source, get_metric, load_measure
 from hlf.iqa.vif64 import vif64
 
 
@@ -40,13 +43,24 @@ def study(tmp_path):
     return conform(pairs.assign(run="t", model="m", similarity=0.5, bin=0, lr_path="lr", seed=1), "pairs"), root
 
 
-class Counter:
-    """Stands in for pyiqa: counts calls, and may break at one of them."""
+SOURCE = Source("mini", Path("no such folder"))
 
-    def __init__(self, values=0.5, break_at=None):
+
+def measured(pairs, root, metrics, key="k", work=None, source=SOURCE):
+    """Table of `measure_pairs`."""
+    keys = dict.fromkeys(GROUPS, key)
+    return measure_pairs(pairs, root, metrics, source, "t", keys, work)[0]
+
+
+class Counter:
+    """Stands in for a group's measure: counts calls, and may break at one of them."""
+
+    version = "counter"
+
+    def __init__(self, break_at=None, **values):
         self.calls, self.values, self.break_at = 0, values, break_at
 
-    def __call__(self, *_images):
+    def __call__(self, *_given):
         self.calls += 1
         if self.calls == self.break_at:
             raise KeyboardInterrupt
@@ -54,8 +68,7 @@ class Counter:
 
 
 def fake(monkeypatch, **counters):
-    for metric in METRICS.values():
-        monkeypatch.setattr(type(metric), "build", lambda self: counters[self.name])
+    monkeypatch.setattr(measure, "load_measure", lambda group, _source: counters[group])
 
 
 def test_values_are_those_of_pyiqa_called_with_sr_first(study):
@@ -63,7 +76,7 @@ def test_values_are_those_of_pyiqa_called_with_sr_first(study):
     import torch
 
     pairs, root = study
-    table, timing = measure_pairs(pairs, root, ["psnr", "ssim", "vif"], "t", "k", None)
+    table, timing = measure_pairs(pairs, root, ["psnr", "ssim", "vif"], SOURCE, "t", {}, None)
     assert list(table) == list(TABLES["iqa"])
     assert (table["status"] == "ok").all() and set(table["version"]) == {f"pyiqa {pyiqa.__version__}"}
     assert timing["metric"].tolist() == ["psnr", "ssim", "vif"] and (timing["pairs"] == 4).all()
@@ -81,7 +94,7 @@ def test_each_image_is_decoded_once_for_all_metrics(study, monkeypatch):
     decoded = []
     decode = measure.decode_image
     monkeypatch.setattr(measure, "decode_image", lambda data, name: decoded.append(name) or decode(data, name))
-    measure_pairs(pairs, root, ["psnr", "psnry", "ssim"], "t", "k", None)
+    measured(pairs, root, ["psnr", "psnry", "ssim"])
     assert len(decoded) == len(set(decoded)) == 6
 
 
@@ -90,7 +103,7 @@ def test_failures_are_rows_and_the_rest_is_measured(study):
     (root / "sr/0_0.3.png").unlink()
     (root / "sr/0_1.0.png").write_bytes(b"no picture")
     write_png(root / "sr/1_0.3.png", picture(1, 48, 60))
-    table, _ = measure_pairs(pairs, root, ["psnr"], "t", "k", None)
+    table = measured(pairs, root, ["psnr"])
     rows = table.set_index("pair_id")
     for pair, words in {
         "0@0.3@m": "failed: image .*cannot be opened",
@@ -106,16 +119,18 @@ def test_too_small_images_fail_only_for_the_metric_that_needs_more(study):
     pairs, root = study
     for path in {*pairs["gt_path"], *pairs["sr_path"]}:
         write_png(root / path, picture(0, 20, 64))
-    table, _ = measure_pairs(pairs, root, ["ssim", "vif"], "t", "k", None)
+    table = measured(pairs, root, ["ssim", "vif"])
     status = table.set_index("metric")["status"]
     assert (status["ssim"] == "ok").all()
     assert (status["vif"] == "failed: images are 64x20 pixels, vif needs at least 33 a side").all()
 
 
 def test_nan_of_vif_is_recomputed_in_float64_and_recorded(study, monkeypatch):
+    import pyiqa
+
     pairs, root = study
-    fake(monkeypatch, vif=Counter(float("nan")), psnr=Counter(float("nan")))
-    table, _ = measure_pairs(pairs, root, ["vif", "psnr"], "t", "k", None)
+    monkeypatch.setattr(pyiqa, "create_metric", lambda *_, **__: lambda *_: float("nan"))
+    table = measured(pairs, root, ["vif", "psnr"])
     vif = table[table["metric"] == "vif"].set_index("pair_id")
     assert (vif["status"] == "ok").all() and vif["version"].str.match(r"hlf vif64 \(pyiqa .* gave nan\)").all()
     assert vif.loc["0@1.0@m", "value"] == vif64(noisy(picture(0), 0, 20), picture(0))
@@ -125,79 +140,130 @@ def test_nan_of_vif_is_recomputed_in_float64_and_recorded(study, monkeypatch):
 
 def test_a_metric_added_later_measures_only_itself(study, monkeypatch, tmp_path):
     pairs, root = study
-    first = {"psnr": Counter(1.0), "ssim": Counter(2.0)}
-    fake(monkeypatch, **first)
-    before, timing = measure_pairs(pairs, root, ["psnr"], "t", "k", tmp_path / "work")
-    after, later = measure_pairs(pairs, root, ["psnr", "ssim"], "t", "k", tmp_path / "work")
-    assert (first["psnr"].calls, first["ssim"].calls) == (4, 4)
-    pd.testing.assert_frame_equal(before, after.head(4))
-    assert later["seconds"][0] == timing["seconds"][0]
+    counters = {"psnr": Counter(psnr=1.0), "ssim": Counter(ssim=2.0)}
+    fake(monkeypatch, **counters)
+    before = measured(pairs, root, ["psnr"], work=tmp_path)
+    after = measured(pairs, root, ["ssim", "psnr"], work=tmp_path)
+    assert (counters["psnr"].calls, counters["ssim"].calls) == (4, 4)
+    pd.testing.assert_frame_equal(before, after.tail(4).reset_index(drop=True))
 
 
-@pytest.mark.parametrize("change", ["key", "image", "pairs"])
+def test_one_pass_gives_all_metrics_of_a_group(study, monkeypatch, tmp_path):
+    pairs, root = study
+    counter = Counter(afine=1.0, afine_fr=2.0, afine_nr=3.0)
+    fake(monkeypatch, afine=counter)
+    monkeypatch.setattr(measure, "missing_weights", lambda *_: "")
+    monkeypatch.setattr(measure, "check_sizes", lambda *_: None)
+    table = measured(pairs, root, ["afine_fr", "afine", "afine_nr"], work=tmp_path)
+    assert counter.calls == 4
+    assert table["metric"].tolist() == ["afine_fr"] * 4 + ["afine"] * 4 + ["afine_nr"] * 4
+    assert table["value"].tolist() == [2.0] * 4 + [1.0] * 4 + [3.0] * 4
+
+
+def test_missing_weights_are_rows_that_name_the_file(study):
+    pairs, root = study
+    table = measured(pairs, root, ["psnr", "lpips", "afine_fr", "koniqpp_blur"])
+    rows = table.groupby("metric")["status"].agg(["first", "nunique"])
+    assert (rows["nunique"] == 1).all()
+    assert rows["first"]["psnr"] == "ok"
+    assert rows["first"]["lpips"] == "weights missing: config.json"
+    assert table.loc[table["metric"] == "lpips", "value"].isna().all()
+    official = measured(pairs, root, ["lpips", "joint_technical"], source=Source("official", Path("nowhere")))
+    assert official["status"].unique().tolist() == [
+        "weights missing: alexnet-owt-7be5be79.pth",
+        "weights missing: JOINT_2024.pth",
+    ]
+
+
+@pytest.mark.parametrize("change", ["key", "image", "pairs", "seed"])
 def test_finished_parts_are_not_reused_for_something_else(study, monkeypatch, tmp_path, change):
     pairs, root = study
-    counter = Counter()
+    counter = Counter(psnr=0.5)
     fake(monkeypatch, psnr=counter)
-    measure_pairs(pairs, root, ["psnr"], "t", "k", tmp_path / "work")
+    measured(pairs, root, ["psnr"], work=tmp_path)
     if change == "image":
         write_png(root / "sr/0_0.3.png", picture(9))
     again = pairs.iloc[:3] if change == "pairs" else pairs
-    measure_pairs(again, root, ["psnr"], "t", "other" if change == "key" else "k", tmp_path / "work")
-    assert counter.calls == {"key": 8, "image": 5, "pairs": 7}[change]
+    source = Source("mini", SOURCE.folder, seed=7) if change == "seed" else SOURCE
+    measured(again, root, ["psnr"], "other" if change == "key" else "k", tmp_path, source)
+    assert counter.calls == {"key": 8, "image": 5, "pairs": 7, "seed": 8}[change]
 
 
 def test_a_killed_job_goes_on_where_it_stopped(study, monkeypatch, tmp_path):
     pairs, root = study
     monkeypatch.setattr(measure, "FLUSH", 1)
-    counter = Counter(break_at=3)
+    counter = Counter(break_at=3, psnr=0.5)
     fake(monkeypatch, psnr=counter)
     with pytest.raises(KeyboardInterrupt):
-        measure_pairs(pairs, root, ["psnr"], "t", "k", tmp_path / "work")
-    resumed, _ = measure_pairs(pairs, root, ["psnr"], "t", "k", tmp_path / "work")
+        measured(pairs, root, ["psnr"], work=tmp_path)
+    resumed = measured(pairs, root, ["psnr"], work=tmp_path)
     assert counter.calls == 3 + 2
-    pd.testing.assert_frame_equal(resumed, measure_pairs(pairs, root, ["psnr"], "t", "k", None)[0])
+    pd.testing.assert_frame_equal(resumed, measured(pairs, root, ["psnr"]))
 
 
 def test_a_failed_pair_is_tried_again(study, monkeypatch, tmp_path):
     pairs, root = study
-    fake(monkeypatch, psnr=Counter())
+    fake(monkeypatch, psnr=Counter(psnr=0.5))
     whole = (root / "sr/0_0.3.png").read_bytes()
     (root / "sr/0_0.3.png").write_bytes(b"")
-    table, _ = measure_pairs(pairs, root, ["psnr"], "t", "k", tmp_path / "work")
-    assert (table["status"] == "ok").sum() == 3
+    assert (measured(pairs, root, ["psnr"], work=tmp_path)["status"] == "ok").sum() == 3
     (root / "sr/0_0.3.png").write_bytes(whole)
-    table, _ = measure_pairs(pairs, root, ["psnr"], "t", "k", tmp_path / "work")
-    assert (table["status"] == "ok").all()
+    assert (measured(pairs, root, ["psnr"], work=tmp_path)["status"] == "ok").all()
+
+
+def test_wrong_weights_stop_the_job(study, tmp_path):
+    pairs, root = study
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / "vgg").mkdir(exist_ok=True)
+        (tmp_path / "vgg" / name).write_text("{}")
+    with pytest.raises(HlfError, match="vgg"):
+        measured(pairs, root, ["psnr", "lpips"], source=Source("mini", tmp_path))
 
 
 def test_wrong_metric_lists_are_refused(study):
     pairs, root = study
     with pytest.raises(HlfError, match="'lpips2', expected some of psnr"):
-        measure_pairs(pairs, root, ["lpips2"], "t", "k", None)
+        measured(pairs, root, ["lpips2"])
     with pytest.raises(HlfError, match="twice"):
-        measure_pairs(pairs, root, ["psnr", "psnr"], "t", "k", None)
+        measured(pairs, root, ["psnr", "psnr"])
     with pytest.raises(HlfError, match="no pair"):
-        measure_pairs(pairs.head(0), root, ["psnr"], "t", "k", None)
+        measured(pairs.head(0), root, ["psnr"])
 
 
 @pytest.mark.parametrize("name", list(METRICS))
 def test_registry_says_what_pyiqa_says(name):
-    metric = get_metric(name)
-    own = metric.build()
-    assert (own.metric_mode, own.lower_better) == (metric.kind, metric.lower_better)
+    from pyiqa.default_model_configs import DEFAULT_CONFIGS
+
+    metric, theirs = get_metric(name), {"afine": "afine_all", "afine_scale": "afine_all_scale"}.get(name, name)
+    if metric.group in ("koniqpp", "joint"):
+        assert theirs not in DEFAULT_CONFIGS, "no measure of ours where the library has one"
+        return
+    assert (metric.kind, metric.lower_better) == (
+        DEFAULT_CONFIGS[theirs]["metric_mode"],
+        DEFAULT_CONFIGS[theirs].get("lower_better", False),
+    )
 
 
 @pytest.mark.parametrize("name", ["ssim", "vif"])
 def test_smallest_side_is_where_the_metric_starts_to_work(name):
-    import torch
+    own, side = load_measure(name, SOURCE), get_metric(name).min_side
+    good, small = (Picture(picture(1, n, 64)) for n in (side, side - 1))
+    assert own(good, good, "")[name] == pytest.approx(1, abs=1e-3)
+    with pytest.raises((RuntimeError, AssertionError, ValueError, HlfError)):
+        own(small, small, "")
 
-    metric = get_metric(name)
-    build, side = metric.build(), metric.min_side
-    good, small = (torch.rand(1, 3, n, 64, generator=torch.manual_seed(1)) for n in (side, side - 1))
-    assert float(build(good, good)) == pytest.approx(1, abs=1e-3)
-    with pytest.raises((RuntimeError, AssertionError, ValueError)):
-        build(small, small)
+
+@pytest.mark.parametrize("name", ["ssim", "ssimc"])
+def test_ssim_is_pyiqas_to_the_last_digits(name):
+    import pyiqa
+
+    theirs, own = pyiqa.create_metric(name, device="cpu"), load_measure(name, SOURCE)
+    gt = Picture(picture(1, 61, 83))
+    # an inverted picture, where the clamp of the structure term acts, and a flat one
+    others = [noisy(gt.rgb, 1, 25), 255 - gt.rgb, np.full_like(gt.rgb, 90), gt.rgb]
+    for rgb in others:
+        sr = Picture(rgb)
+        assert own(sr, gt, "")[name] == pytest.approx(float(theirs(sr.tensor, gt.tensor)), abs=1e-12)
 
 
 # vif64

@@ -73,7 +73,8 @@ def make_run(zoo: str = "mini", models: tuple[str, ...] = MODELS) -> dict[str, p
     iqa = [
         base[["run", "pair_id"]].assign(
             metric=metric, value=sign * score + rng.normal(0, 0.1, n), kind="FR", lower_better=sign > 0,
-            convention="paper", version="1", status="ok",
+            convention="paper", zoo="mini" if metric == "lpips" and zoo == "mini" else "", weights_sha256="",
+            version="1", status="ok",
         )
         for metric, sign in (("vif", -1.0), ("psnr", -1.0), ("lpips", 1.0))
     ]  # fmt: skip

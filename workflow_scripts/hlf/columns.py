@@ -65,10 +65,11 @@ TABLES: dict[str, dict[str, str]] = {
         "score": REAL, "wilson_low": REAL, "wilson_high": REAL, "source": TEXT, "status": TEXT,
     },
     "split": {"pair_id": TEXT, "image_id": TEXT, "model": TEXT, "score": REAL, "part": TEXT, "seed": SEED},
-    # one measurement; kind: FR | NR; status: ok | failed: why (value is then NaN)
+    # one measurement; kind: FR | NR; zoo: of the weights, "" for a formula; status: ok | failed: why | weights missing:
+    # file (value is NaN unless ok)
     "iqa": {
         "run": TEXT, "pair_id": TEXT, "metric": TEXT, "value": REAL, "kind": TEXT, "lower_better": FLAG,
-        "convention": TEXT, "version": TEXT, "status": TEXT,
+        "convention": TEXT, "zoo": TEXT, "weights_sha256": TEXT, "version": TEXT, "status": TEXT,
     },
     # predicted share of viewers who see a change: 1 - cosine of embeddings (0 = same), lower is better
     "metric_scores": {

@@ -26,14 +26,18 @@ class MiniVGG(nn.Module):
         """Images (N, 3, H, W) in [0, 1] to logits (N, classes); trained on 64-pixel crops of single objects."""
         return self.head(self.features(images * 2 - 1))
 
-    def taps(self, images: Tensor) -> list[Tensor]:
-        """Activations before each pooling, unit length over channels, finest first."""
+    def raw_taps(self, images: Tensor) -> list[Tensor]:
+        """Activations before each pooling, finest first, of images (N, 3, H, W) in [0, 1]."""
         found, x = [], images * 2 - 1
         for layer in self.features:
             if isinstance(layer, nn.MaxPool2d):
-                found.append(x / (x.square().sum(1, keepdim=True) + 1e-6).sqrt())
+                found.append(x)
             x = layer(x)
         return found
+
+    def taps(self, images: Tensor) -> list[Tensor]:
+        """`raw_taps` of unit length over channels."""
+        return [x / (x.square().sum(1, keepdim=True) + 1e-6).sqrt() for x in self.raw_taps(images)]
 
 
 def build(config: dict[str, Any]) -> MiniVGG:

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 from hlf.files import read_table
 from hlf.paper import models
+from hlf.paper.agreement import CEILING_READING
 from hlf.paper.gather import counts
 from hlf.paper.pairs import disagreements, worst_pairs, worst_tagged_pairs
 from hlf.paper.report import FigureSection, Report, TableSection, package_versions
-from hlf.paper.tables import READING
+from hlf.paper.tables import READING, incomplete
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 TABLES = {
     "sr_models": (models.TITLE, models.NOTE),
     "table2": ("Table 2. Image quality measures against high-level fidelity scores", READING),
+    "ceiling": ("Human ceiling: how far people agree with people", CEILING_READING),
     "table3": ("Table 3. Foundation backbones as the HLF metric, untouched and fine-tuned (ft)", READING),
 }
 FIGURES = {
@@ -25,6 +27,15 @@ FIGURES = {
     ),
     "similarity": ("Similarity before and after sampling", "All candidates, and the pairs chosen to spread evenly."),
     "figure4": ("Figure 4. Scores by SR model", "Share of viewers who say that the content changed, per pair."),
+    "iqa_scatter": (
+        "Table 2, pair by pair",
+        "Score against each measure on the test part, with the logistic fit behind PLCC logistic and RMSE.",
+    ),
+    "significance": (
+        "Which rows of Table 2 differ",
+        "Difference of the absolute SRCC of the row and the column, coloured where the paired bootstrap over GT images "
+        "tells them apart at 0.05 after Holm's correction.",
+    ),
     "figure5": ("Figure 5. The metric", "SR and GT pass through one backbone; 1 - cosine is regressed to the score."),
     "metric_scatter": ("Prediction against score", "Test pairs only, before and after fine-tuning."),
     "learning_curves": (
@@ -55,7 +66,7 @@ def compose(
     return Report(
         counts=counts(*(tables[n] for n in ("manifest", "rejected", "lr", "sr", "votes", "scores", "iqa"))),
         config=settings["config"],
-        tables=[TableSection(name, title, frames[name], note) for name, (title, note) in TABLES.items()],
+        tables=[TableSection(n, title, frames[n], _note(frames[n], note)) for n, (title, note) in TABLES.items()],
         figures=[FigureSection(n, title, pictures[n], text) for n, (title, text) in FIGURES.items()],
         strata=tables["strata"],
         worst=worst_pairs(scores, pairs, metric, backbone, many),
@@ -63,3 +74,9 @@ def compose(
         disagreements=disagreements(metric, tables["iqa"], scores, pairs, backbone, many),
         versions=package_versions(),
     )
+
+
+def _note(table: "pd.DataFrame", note: str) -> str:
+    """The note below a table; one that lacks rows says so first."""
+    lacking = incomplete(table) if "status" in table else []
+    return f"INCOMPLETE, weights missing for {'; '.join(lacking)}. {note}" if lacking else note

@@ -19,14 +19,14 @@ PAIRS_PER_MODEL = {"bsrgan": 148, "stablesr": 148, "pasd": 144, "seesr": 142, "s
 # Section 3.1: pairs in all, and the smallest number of independent answers of each pair.
 PAIRS, MIN_ANSWERS = 723, 12
 
-# Configuration name of a metric (as in hlf.iqa.registry, names of pyiqa) -> its row name, in the order of Table 2.
+# Configuration name of a metric (as in hlf.iqa.registry) -> its row name, in the order of Table 2.
 METRIC_NAMES = {
     "psnr": "PSNR",
     "ssim": "SSIM",
     "vif": "VIF",
     "lpips": "LPIPS",
     "dists": "DISTS",
-    "afine_all": "A-FINE",
+    "afine": "A-FINE",
     "afine_fr": "A-FINE fidelity term",
     "afine_nr": "A-FINE naturalness term",
     "clipiqa": "CLIP-IQA",

@@ -60,9 +60,28 @@ def correlation_table(
             raise HlfError(f"metric '{name}' has two values for one pair; expected one row per pair and metric")
         joined = wanted.merge(group[["pair_id", "value"]], on="pair_id", how="left").sort_values("pair_id")
         row = {"metric": str(name), "type": str(group["type"].iloc[0])} | _correlate(joined, n_boot, seed)
+        missing = _missing_weights(group)
+        if missing:
+            row["status"] = missing
         theirs = (paper or {}).get(str(name), unknown)
         rows.append(row | {"paper_srcc": theirs.srcc, "paper_plcc": theirs.plcc})
     return pd.DataFrame(rows)
+
+
+MISSING = "weights missing"  # how the status of a row begins whose metric lacks its files
+
+
+def _missing_weights(values: "pd.DataFrame") -> str:
+    """Status of values that all say which weights are missing; "" for others."""
+    told = set(values["status"]) if "status" in values else set()
+    return str(told.pop()) if len(told) == 1 and all(str(one).startswith(MISSING) for one in told) else ""
+
+
+def incomplete(table: "pd.DataFrame") -> list[str]:
+    """Rows of a table that lack their weights, as "name: file"."""
+    rows = table[table["status"].astype(str).str.startswith(MISSING)]
+    files = rows["status"].str.removeprefix(f"{MISSING}: ")
+    return [f"{name}: {file}" for name, file in zip(rows["metric"].astype(str), files, strict=True)]
 
 
 def part_scores(scores: "pd.DataFrame", split: "pd.DataFrame", part: str = "test") -> "pd.DataFrame":
@@ -156,16 +175,24 @@ def table2(
 
     Args: table `iqa`, and as `correlation_table`. Raises: as there.
     """
-    return correlation_table(table2_values(iqa), scores, split, n_boot, seed, expected.TABLE2)
+    paper = {n + ending: c for n, c in expected.TABLE2.items() for ending in ("", " (mini)")}
+    return correlation_table(table2_values(iqa), scores, split, n_boot, seed, paper)
 
 
 def table2_values(iqa: "pd.DataFrame") -> "pd.DataFrame":
-    """Table `iqa` as the tidy values that `correlation_table` takes, rows named and ordered as in Table 2."""
-    need(iqa, ("pair_id", "metric", "kind", "value"), "iqa")
+    """Table `iqa` as the tidy values that `correlation_table` takes, rows named and ordered as in Table 2.
+
+    A metric whose weights come from another zoo than the official one bears that zoo's name.
+    """
+    need(iqa, ("pair_id", "metric", "kind", "value", "zoo"), "iqa")
     order = list(expected.METRIC_NAMES)
     present = sorted(iqa["metric"].unique(), key=lambda m: (order.index(m) if m in order else len(order), m))
+    names = [
+        expected.METRIC_NAMES.get(m, m) + ("" if z in ("", OFFICIAL) else f" ({z})")
+        for m, z in zip(iqa["metric"], iqa["zoo"], strict=True)
+    ]
     values = iqa.rename(columns={"kind": "type"}).assign(
-        metric=iqa["metric"].map(lambda m: expected.METRIC_NAMES.get(m, m)),
+        metric=names,
         rank=iqa["metric"].map({m: i for i, m in enumerate(present)}),
     )
     return values.sort_values(["rank", "pair_id"], kind="stable")

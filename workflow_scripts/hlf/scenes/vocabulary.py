@@ -52,15 +52,20 @@ def vocabulary_size() -> int:
 
 
 def tokenize(captions: list[str], length: int = 40) -> list[list[int]]:
-    """Token ids of captions, padded with 0 to `length`; a caption that is too long is cut before its end token.
+    """Token ids of captions; see `token_rows`. Raises KeyError for a word outside `caption_words`."""
+    return token_rows(captions, length, caption_words())
 
-    The end token has the highest id: open_clip's text tower takes its embedding at the place of the largest id.
 
-    Raises KeyError for a word outside `caption_words`.
+def token_rows(texts: list[str], length: int, words: tuple[str, ...]) -> list[list[int]]:
+    """Token ids of texts, padded with 0 to `length`; a text that is too long is cut before its end token.
+
+    The end token has the highest id: the text towers of CLIP take their embedding at the place of the largest id.
+
+    Raises KeyError for a word outside `words`.
     """
-    index = {w: i + 2 for i, w in enumerate(caption_words())}
+    index = {w: i + 2 for i, w in enumerate(words)}
     rows = []
-    for caption in captions:
-        words = [index[w] for w in caption.split()][: length - 2]
-        rows.append([1, *words, vocabulary_size() - 1] + [0] * (length - len(words) - 2))
+    for text in texts:
+        ids = [index[w] for w in text.split()][: length - 2]
+        rows.append([1, *ids, len(words) + 2] + [0] * (length - len(ids) - 2))
     return rows

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from hlf.columns import GT, TABLES, conform
 from hlf.errors import HlfError
-from hlf.images import read_image, to_tensor
+from hlf.images import read_image
 from hlf.iqa.measure import check_sizes
-from hlf.iqa.registry import get_metric
+from hlf.iqa.picture import Picture
+from hlf.iqa.registry import Source, get_metric, load_measure
 from hlf.iqa.sharpness import sharpness
 from hlf.study.content import reads_right
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
     from hlf.nets.reader import ContentReader
@@ -51,30 +51,29 @@ def measure_models(
     chosen = manifest[manifest["role"] == "dataset"].sort_values("image_id").head(count)
     if chosen.empty:
         raise HlfError("the manifest holds no image of role 'dataset', so there is nothing to measure")
-    psnr = get_metric("psnr")
-    value = psnr.build()
+    psnr, value = get_metric("psnr"), load_measure("psnr", Source("", results))  # a formula: no weights are looked for
     made = pd.concat([sr.assign(baseline=False), baselines.assign(baseline=True)], ignore_index=True)
     made = made.sort_values(["level", "baseline", "model"], kind="stable")
     rows = []
     for name, path in zip(chosen["image_id"], chosen["path"], strict=True):
         things = content[(content["image_id"] == name) & content["kind"].isin(READABLE)].to_dict("records")
-        gt = read_image(results / path)
+        gt = Picture(read_image(results / path), str(path))
         about = {"run": run, "image_id": name, "things": len(things)}
         own = {"level": math.nan, "model": GT, "baseline": False, "psnr": math.nan}
-        rows.append({**about, **own, "sharpness": sharpness(gt), "right": _right(gt, things, reader)})
+        rows.append({**about, **own, "sharpness": sharpness(gt.rgb), "right": _right(gt, things, reader)})
         for row in made[made["image_id"] == name].to_dict("records"):
-            picture = read_image(results / str(row["path"]))
+            picture = Picture(read_image(results / str(row["path"])), str(row["path"]))
             check_sizes(psnr, picture, gt)
             own = {key: row[key] for key in ("level", "model", "baseline")}
-            own["psnr"] = float(value(to_tensor(picture)[None], to_tensor(gt)[None]))
-            rows.append({**about, **own, "sharpness": sharpness(picture), "right": _right(picture, things, reader)})
+            own["psnr"] = value(picture, gt, "")["psnr"]
+            rows.append({**about, **own, "sharpness": sharpness(picture.rgb), "right": _right(picture, things, reader)})
     return conform(pd.DataFrame(rows, columns=list(TABLES["sr_measures"])), "sr_measures")
 
 
-def _right(image: "np.ndarray", things: list[dict[Any, Any]], reader: "ContentReader | None") -> int:
-    """How many of the things that an image (H, W, 3) should show are read as they should."""
+def _right(picture: Picture, things: list[dict[Any, Any]], reader: "ContentReader | None") -> int:
+    """How many of the things that a picture should show are read as they should."""
     if reader is None:
         return 0
-    tensor = to_tensor(image)
+    tensor = picture.tensor[0]
     boxes = [(int(t["left"]), int(t["top"]), int(t["right"]), int(t["bottom"])) for t in things]
     return sum(reads_right(tensor, t["kind"], t["label"], box, reader) for t, box in zip(things, boxes, strict=True))

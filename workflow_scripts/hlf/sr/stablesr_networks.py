@@ -210,15 +210,7 @@ def read_mini(path: Path, wanted: Sequence[tuple[nn.Module, keys.Table, str]]) -
 
 def _read(path: Path, trusted: bool) -> dict[str, Tensor]:
     """Tensors of a file of Lightning, which may hold objects of the training besides."""
-    try:
-        return read_state(path, ("state_dict",), mapped=True, trusted=trusted)
-    except HlfError as error:
-        if path.suffix == ".safetensors" or trusted:
-            raise
-        raise HlfError(
-            f"{error}; should it be whole but hold other objects than tensors, and you trust its source, set "
-            "sr.stablesr.trust_files to true"
-        ) from error
+    return read_state(path, ("state_dict",), mapped=True, trusted=trusted, setting="sr.stablesr.trust_files")
 
 
 def _text_model(config: dict[str, Any]) -> CLIPTextModel:

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from hlf.files import write_text
 from hlf.scenes.vocabulary import caption_words, tokenize, vocabulary_size
 from hlf.sr.diffusion import captioner
-from hlf.training.augment import augment
+from hlf.training.augment import augment, clip_input
 from hlf.training.gan import degraded
 from hlf.training.loop import batch_of, cosine_rate, train
 from hlf.training.optim import BlockMuon
@@ -35,16 +35,6 @@ def config(network: dict[str, Any]) -> dict[str, Any]:
     """open_clip configuration of the mini model from its widths."""
     sizes = {"context_length": CONTEXT, "vocab_size": vocabulary_size()}
     return {**network, **{part: {**network[part], **sizes} for part in ("text_cfg", "multimodal_cfg")}}
-
-
-def normalised(images: Tensor, side: int) -> Tensor:
-    """Input of the network for images (N, 3, h, w) in [0, 1]: CLIP's statistics, sizes as Pillow's bicubic gives."""
-    from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
-
-    if images.shape[-1] != side:
-        images = F.interpolate(images, (side, side), mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
-    mean, std = (torch.tensor(x)[:, None, None] for x in (OPENAI_DATASET_MEAN, OPENAI_DATASET_STD))
-    return (images - mean) / std
 
 
 class _Data:
@@ -88,7 +78,7 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
     def step(i: int, rng: np.random.Generator) -> dict[str, float]:
         images, ids = data.draw(rng)
         seen.clear()
-        out = model(normalised(images, side), ids)
+        out = model(clip_input(images, side), ids)
         scale = out["logit_scale"].clamp(max=100)
         inputs = (out["image_features"], out["text_features"], out["logits"], out["labels"], scale)
         contrastive, told = judge(*inputs)
@@ -114,7 +104,7 @@ def measure(model: Any, pool: Pool, learned: int, side: int, count: int = 64) ->
     reader = captioner.Captioner(model, side, (1, len(TOKENS) - 1), str, "cpu")
     found = said = hits = 0
     for index in range(learned, min(learned + count, len(pool.captions))):
-        pixels = normalised(batch_of(pool.images, np.array([index])), side)
+        pixels = clip_input(batch_of(pool.images, np.array([index])), side)
         wanted = set(pool.captions[index].split()) - FILLING
         given = {TOKENS[token] for token in reader.tokens(pixels)} - FILLING - {TOKENS[0], TOKENS[1], TOKENS[-1]}
         hits, found, said = hits + len(wanted & given), found + len(wanted), said + len(given)

@@ -12,13 +12,12 @@ class BlockMuon:
     """Two optimisers that step as one.
 
     Args:
-        modules: networks to train; two-dimensional weights below a name part "blocks", "layer", "resblocks" or
-            "attn_pool" get Muon.
+        modules: networks to train; two-dimensional weights below a name part of PARTS get Muon.
         rate: AdamW's learning rate; Muon's is in a fixed proportion to the schedule.
         weight_decay: of both.
     """
 
-    PARTS = frozenset({"blocks", "layer", "resblocks", "attn_pool"})
+    PARTS = frozenset({"blocks", "layer", "resblocks", "attn_pool", "technical_feature_extraction"})
 
     def __init__(self, modules: list[nn.Module], rate: float, weight_decay: float):
         named = [(n, p) for m in modules for n, p in m.named_parameters() if p.requires_grad]

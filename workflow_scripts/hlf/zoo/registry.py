@@ -87,6 +87,9 @@ def _stablesr(file: str) -> Entry:
 _MODEL = ("config.json", "model.safetensors")
 _TAGS = ("ram_tag_list.txt", "ram_tag_list_threshold.txt")
 _SWINIR = "GitHub release v0.0 of JingyunLiang/SwinIR"
+_AGIN = "file share linked in the README of GitHub zijianchen98/AGIN"
+_UNSURE = " (not verified that it can still be fetched)"
+_NO_LICENCE = "none stated (the repository has no licence file)"
 ENTRIES: dict[tuple[str, str], Entry] = {
     ("mini", "bsrgan"): _mini("bsrgan", "hlf.sr.bsrgan"),
     ("mini", "swinir"): _mini("swinir", "hlf.sr.swinir"),
@@ -113,9 +116,18 @@ ENTRIES: dict[tuple[str, str], Entry] = {
         ("coca/config.json", "coca/model.safetensors", "coca/words.txt"),
         _OWN, "Apache-2.0", "hlf.sr.diffusion.captioner",
     ),
+    ("mini", "lpips"): _mini("vgg", "hlf.iqa.features"),
+    ("mini", "dists"): _mini("vgg", "hlf.iqa.features"),
+    ("mini", "clip"): _mini("clip", "hlf.iqa.clipiqa"),
+    ("mini", "clipiqa"): _mini("clip", "hlf.iqa.clipiqa"),
+    ("mini", "afine"): Entry(
+        tuple(f"afine/{file}" for file in _MODEL), _OWN, "Apache-2.0", "hlf.iqa.afine", ("clip",)
+    ),
     # content reader of the simulated observers, and network of the perceptual loss: the official world needs neither
     ("mini", "reader"): _mini("reader", "hlf.nets.reader"),
     ("mini", "vgg"): _mini("vgg", "hlf.nets.vgg"),
+    ("mini", "koniqpp"): _mini("koniqpp", "hlf.iqa.koniqpp"),
+    ("mini", "joint"): _mini("joint", "hlf.iqa.joint"),  # without artifact detector
     ("official", "bsrgan"): Entry(
         ("BSRGAN.pth",), "GitHub release v1.0 of cszn/KAIR", "Apache-2.0", "hlf.sr.bsrgan"
     ),
@@ -161,6 +173,33 @@ ENTRIES: dict[tuple[str, str], Entry] = {
     ("official", "dinov2"): Entry(
         ("dinov2-base/config.json", "dinov2-base/model.safetensors"),
         f"{_HUB} facebook/dinov2-base", "Apache-2.0", "hlf.backbones",
+    ),
+    ("official", "koniqpp"): Entry(
+        ("koniqpp.pth",),
+        f"cloud drive linked as pretrained_model by GitHub SSL92/koniqplusplus, to be saved under this name{_UNSURE}",
+        _NO_LICENCE, "hlf.iqa.koniqpp",
+    ),
+    ("official", "joint"): Entry(
+        ("JOINT_2024.pth",), f"{_AGIN}{_UNSURE}", _NO_LICENCE, "hlf.iqa.joint"
+    ),
+    # JOINT can do without it, but then gives rationality only
+    ("official", "joint-detector"): Entry(
+        ("swin-large_upernet_unified_512x512/end2end.pt",), f"{_AGIN}, as checkpoint for artifacts detection{_UNSURE}",
+        _NO_LICENCE, "hlf.iqa.joint",
+    ),
+    ("official", "lpips"): Entry(
+        ("alexnet-owt-7be5be79.pth", "LPIPS_v0.1_alex-df73285e.pth"),
+        f"torchvision; {_HUB} chaofengc/IQA-PyTorch-Weights", "BSD-3-Clause; BSD-2-Clause", "hlf.iqa.features",
+    ),
+    ("official", "dists"): Entry(
+        ("vgg16-397923af.pth", "DISTS_weights-f5e65c96.pth"),
+        f"torchvision; {_HUB} chaofengc/IQA-PyTorch-Weights", "BSD-3-Clause; MIT", "hlf.iqa.features",
+    ),
+    ("official", "clipiqa"): Entry(
+        ("RN50.pt",), "openai/CLIP, the TorchScript archive of RN50", "MIT", "hlf.iqa.clipiqa"
+    ),
+    ("official", "afine"): Entry(
+        ("afine.pth",), f"{_HUB} chaofengc/IQA-PyTorch-Weights", "Apache-2.0", "hlf.iqa.afine"
     ),
 }  # fmt: skip
 

@@ -81,20 +81,9 @@ def load_tagger(zoo: str, ram: list[Path], dape: list[Path], device: str, truste
     network.to_empty(device="cpu")
     if len(tags.names) != len(network.label_embed):
         raise HlfError(f"{lists[0]} holds {len(tags.names)} tags, expected {len(network.label_embed)} for {weights}")
-    load_ram(network, _read(weights, trusted), weights)
+    # the official file holds the state dict under `model` beside the state of its training
+    state = read_state(weights, ("model",), mapped=True, trusted=trusted, setting="sr.seesr.trust_ram_file")
+    load_ram(network, state, weights)
     if dape:
         merge_dape(network, read_state(dape[-1]), dape[-1])
     return Tagger(network, tags, device)
-
-
-def _read(weights: Path, trusted: bool) -> dict[str, Tensor]:
-    """RAM's state dict; the official file holds it under `model` beside the state of its training."""
-    try:
-        return read_state(weights, ("model",), mapped=True, trusted=trusted)
-    except HlfError as error:
-        if weights.suffix != ".pth" or trusted:
-            raise
-        raise HlfError(
-            f"{error}; should it be whole but hold other objects than tensors, and you trust its source, set "
-            "sr.seesr.trust_ram_file to true"
-        ) from error

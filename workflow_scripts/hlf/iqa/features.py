@@ -1,0 +1,165 @@
+"""LPIPS and DISTS: distances of features of a classifier, with the features of the GT computed once.
+
+Official: pyiqa's `lpips` (AlexNet, version 0.1) and `dists` (VGG16). Mini: the same distances on the mini VGG, LPIPS as
+its paper's baseline without learned weights, DISTS with equal weights.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hlf.errors import HlfError
+from hlf.iqa.formulas import pyiqa_version
+from hlf.iqa.picture import Picture
+from hlf.iqa.registry import Source
+from hlf.zoo.load import build_mini, check_state, read_config, read_state
+from hlf.zoo.registry import find_weights
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# what the learned weights must look like: pyiqa itself accepts any file without a word and goes on with random ones
+_LPIPS_CHANNELS, _DISTS_CHANNELS = (64, 192, 384, 256, 256), 1475
+
+
+class Remembered:
+    """A function of a picture that keeps its last two results: the GT stays while SR pictures come and go.
+
+    Args:
+        function: of a tensor (1, C, H, W); its result is not written into.
+    """
+
+    def __init__(self, function: "Callable[[Tensor], Any]") -> None:
+        self.function = function
+        self.kept: list[tuple[Tensor, Any]] = []
+
+    def __call__(self, x: "Tensor") -> Any:
+        """The function's result, computed only if `x` is neither of the last two."""
+        for place, (seen, result) in enumerate(self.kept):
+            if seen.shape == x.shape and bool((seen == x).all()):
+                self.kept.append(self.kept.pop(place))
+                return result
+        result = self.function(x)
+        self.kept = [*self.kept[-1:], (x.clone(), result)]
+        return result
+
+
+class Features:
+    """LPIPS or DISTS.
+
+    Args:
+        name: lpips or dists.
+        distance: of SR and GT (1, 3, H, W) in [0, 1].
+    """
+
+    def __init__(self, name: str, distance: "Callable[[Tensor, Tensor], Tensor]") -> None:
+        self.name, self.distance, self.version = name, distance, pyiqa_version()
+
+    def __call__(self, sr: Picture, gt: Picture, pair_id: str) -> dict[str, float]:  # noqa: ARG002
+        """The distance by name: 0 = the same."""
+        import torch
+
+        with torch.inference_mode():
+            return {self.name: float(self.distance(sr.tensor, gt.tensor))}
+
+
+def load(name: str, source: Source) -> Features:
+    """LPIPS or DISTS with its weights.
+
+    Args:
+        name: lpips or dists, also the name of the zoo's entry.
+        source: of weights.
+
+    Raises:
+        HlfError: missing or wrong weights.
+    """
+    paths = find_weights(source.zoo, source.folder, name)
+    if source.zoo == "mini":
+        return Features(name, (_mini_lpips if name == "lpips" else _mini_dists)(paths))
+    return Features(name, (_lpips if name == "lpips" else _dists)(*paths))
+
+
+def _lpips(backbone: Path, learned: Path) -> "Callable[[Tensor, Tensor], Tensor]":
+    import torch
+
+    wanted = {f"lin{i}.model.1.weight": torch.empty(1, c, 1, 1) for i, c in enumerate(_LPIPS_CHANNELS)}
+    metric = _built("lpips", backbone, learned, wanted)
+    metric.net.net.forward = Remembered(metric.net.net.forward)
+    return metric  # type: ignore[no-any-return]
+
+
+def _dists(backbone: Path, learned: Path) -> "Callable[[Tensor, Tensor], Tensor]":
+    import torch
+
+    wanted = {name: torch.empty(1, _DISTS_CHANNELS, 1, 1) for name in ("alpha", "beta")}
+    metric = _built("dists", backbone, learned, wanted)
+    metric.net.forward_once = Remembered(metric.net.forward_once)
+    return metric  # type: ignore[no-any-return]
+
+
+def _built(name: str, backbone: Path, learned: Path, wanted: "dict[str, Tensor]") -> Any:
+    """Pyiqa's metric from two files, which are checked first."""
+    state = read_state(learned)
+    # published files also hold constants of the network, which are no weights
+    check_state(wanted, {key: value for key, value in state.items() if key in wanted}, learned)
+    import pyiqa
+
+    with _torch_hub(backbone):
+        try:
+            return pyiqa.create_metric(name, device="cpu", as_loss=False, pretrained_model_path=str(learned))
+        except Exception as error:  # torch and torchvision raise types of their own for wrong files
+            raise HlfError(f"{backbone} and {learned} do not make a {name} ({error}); fetch them again") from error
+
+
+@contextmanager
+def _torch_hub(file: Path) -> Iterator[None]:
+    """A torch hub that holds one file: torchvision finds it by name there and reaches for no network."""
+    import torch
+
+    before = torch.hub.get_dir()
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoints = Path(folder, "checkpoints")
+        checkpoints.mkdir()
+        (checkpoints / file.name).symlink_to(file.resolve())
+        torch.hub.set_dir(folder)
+        try:
+            yield
+        finally:
+            torch.hub.set_dir(before)
+
+
+def _mini_vgg(paths: list[Path]) -> Any:
+    """The mini VGG, frozen."""
+    from hlf.nets import vgg
+
+    network = build_mini(vgg.build, read_config(paths[0]), read_state(paths[1]), paths[0], paths[1])
+    return network.eval().requires_grad_(False)
+
+
+def _mini_lpips(paths: list[Path]) -> "Callable[[Tensor, Tensor], Tensor]":
+    from hlf.nets.vgg import perceptual_distance
+
+    network = _mini_vgg(paths)
+    network.taps = Remembered(network.taps)
+    return lambda sr, gt: perceptual_distance(network, sr, gt)
+
+
+def _mini_dists(paths: list[Path]) -> "Callable[[Tensor, Tensor], Tensor]":
+    import torch
+    from pyiqa.archs.dists_arch import DISTS
+
+    network = _mini_vgg(paths)
+
+    class MiniDists(DISTS):  # type: ignore[misc]
+        """pyiqa's formula on other features; its constructor would load VGG16."""
+
+        def __init__(self) -> None:
+            torch.nn.Module.__init__(self)
+            widths = [tap.shape[1] for tap in network.raw_taps(torch.zeros(1, 3, 32, 32))]
+            self.chns = [3, *widths]
+            self.alpha = self.beta = torch.ones(1, sum(self.chns), 1, 1)
+            self.forward_once = Remembered(lambda x: [x, *network.raw_taps(x)])
+
+    return MiniDists()
