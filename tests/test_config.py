@@ -94,7 +94,7 @@ def test_every_key_of_the_schema_is_described_and_closed():
     found = dict(properties(schema()))
     assert len(found) > 80 and [n for n, v in found.items() if len(v.get("description", "")) < 5] == []
     # networks are checked by the class that is built of them, options of SR models by their modules
-    opened = ("network", ".text", *(f"sr.{name}" for name in registered()))
+    opened = ("network", ".text", ".vision", *(f"sr.{name}" for name in registered()))
     groups = {n: v for n, v in found.items() if v.get("type") == "object" and not n.endswith(opened)}
     assert [n for n, v in groups.items() if v.get("additionalProperties") in (None, True)] == []
 

@@ -73,7 +73,7 @@ def make_run(zoo: str = "mini", models: tuple[str, ...] = MODELS) -> dict[str, p
     iqa = [
         base[["run", "pair_id"]].assign(
             metric=metric, value=sign * score + rng.normal(0, 0.1, n), kind="FR", lower_better=sign > 0,
-            convention="paper", zoo="mini" if metric == "lpips" and zoo == "mini" else "", weights_sha256="",
+            convention="paper", zoo="", weights_sha256="",
             version="1", status="ok",
         )
         for metric, sign in (("vif", -1.0), ("psnr", -1.0), ("lpips", 1.0))
@@ -119,6 +119,18 @@ def two(run: dict[str, pd.DataFrame], n_boot: int = 40) -> pd.DataFrame:
 
 def three(run: dict[str, pd.DataFrame], n_boot: int = 40) -> pd.DataFrame:
     return tables.table3(run["metric_scores"], run["scores"], run["split"], n_boot, 42)
+
+
+def test_learned_measures_bear_the_zoos_name_and_missing_weights_are_told(run: dict[str, pd.DataFrame]) -> None:
+    iqa = run["iqa"].copy()
+    iqa.loc[iqa["metric"] == "lpips", "zoo"] = "mini"
+    gone = iqa["metric"] == "psnr"
+    iqa.loc[gone, ["value", "status"]] = [np.nan, "weights missing: LPIPS_v0.1_alex-df73285e.pth"]
+    table = two({**run, "iqa": iqa}).set_index("metric")
+    assert table.loc["LPIPS (mini)", "paper_srcc"] == expected.TABLE2["LPIPS"].srcc
+    assert table.loc["PSNR", "status"] == "weights missing: LPIPS_v0.1_alex-df73285e.pth"
+    assert np.isnan(table.loc["PSNR", "srcc"]) and table.loc["VIF", "status"] == "ok"
+    assert tables.incomplete(table.reset_index()) == ["PSNR: LPIPS_v0.1_alex-df73285e.pth"]
 
 
 # --- expected numbers and facts ---

@@ -12,15 +12,16 @@ class MiniVGG(nn.Module):
 
     Args:
         cfg: torchvision VGG configuration, numbers are channels, "M" a pooling.
-        classes: outputs of the head.
+        classes: outputs of the head; None for a network without one, which gives features only.
     """
 
-    def __init__(self, cfg: Sequence[int | str], classes: int):
+    def __init__(self, cfg: Sequence[int | str], classes: int | None):
         super().__init__()
         from torchvision.models.vgg import make_layers
 
         self.features = make_layers(list(cfg), batch_norm=True)
-        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(16 * int(cfg[-2]), classes))
+        if classes is not None:
+            self.head = nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(16 * int(cfg[-2]), classes))
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (N, 3, H, W) in [0, 1] to logits (N, classes); trained on 64-pixel crops of single objects."""

@@ -53,4 +53,6 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
     with torch.inference_mode():
         right = [int(net(crop(pool, r, np.zeros(2))[None]).argmax()) == LABELS[str(r.label)] for r in rows[-held:]]
     facts |= {"held-out accuracy": round(float(np.mean(right)), 4), "seed": seed, "batch": settings["batch_size"]}
-    save_model(folder, "VGG", WHAT, config, net.state_dict(), facts)
+    # the head has done its work: whoever reads the model wants features
+    kept = {name: value for name, value in net.state_dict().items() if not name.startswith("head.")}
+    save_model(folder, "VGG", WHAT, {**config, "classes": None}, kept, facts)
