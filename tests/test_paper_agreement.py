@@ -25,7 +25,8 @@ def full() -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
     rows = [
         scores[["run", "pair_id"]].assign(
             metric=name, value=(1 - k / 14) * (-1) ** k * scores["score"] + rng.normal(0, 0.1, len(scores)),
-            kind="FR", lower_better=True, convention="paper", version="1", status="ok",
+            kind="FR", lower_better=True, convention="paper", zoo="", weights_sha256="",
+            version="1", status="ok",
         )
         for k, name in enumerate(expected.METRIC_NAMES)
     ]  # fmt: skip

@@ -100,6 +100,7 @@ class _Job:
         facts = (key, self.zoo, self.digest, source.joint_mask, str(source.seed), rows)
         self.parts = {name: _part(work, name, *facts) for name in self.names}
         self.done: dict[str, dict[tuple[str, str], Result]] = {name: _read_part(p) for name, p in self.parts.items()}
+        self.fresh = False  # something was measured that no part holds yet
         self._measure: Measure | None = None
 
     def left(self, pair: str, content: str) -> bool:
@@ -119,6 +120,7 @@ class _Job:
         """Values of one pair; what goes wrong stays in its rows."""
         if self._measure is None:
             self._measure = load_measure(self.group, self.source)
+        self.fresh = True
         start, values, failed = time.perf_counter(), {}, ""
         try:
             check_sizes(self.metrics[self.names[0]], sr, gt)
@@ -141,9 +143,10 @@ class _Job:
         import pandas as pd
 
         for name, part in self.parts.items():
-            if part is not None:
+            if part is not None and self.fresh:
                 good = [(p, self.contents[p], *r) for p, r in sorted(self.results[name].items()) if r[2] == "ok"]
                 write_table(pd.DataFrame(good, columns=PART), part)
+        self.fresh = False
 
     def tables(self, pairs: "pd.DataFrame", run: str) -> "dict[str, pd.DataFrame]":
         """Table `iqa` of each metric."""
