@@ -47,7 +47,8 @@ def save_model(
     from safetensors.torch import save
 
     folder.mkdir(parents=True, exist_ok=True)
-    half = {k: (v.half() if v.is_floating_point() else v).contiguous().cpu() for k, v in state.items()}
+    # whole numbers are places in small tables
+    half = {k: v.to(torch.half if v.is_floating_point() else torch.int32).contiguous().cpu() for k, v in state.items()}
     with atomic(folder / weights) as tmp:
         tmp.write_bytes(save(half))
     write_json(folder / "config.json", config)
