@@ -41,14 +41,14 @@ def pictures(count=3):
 def test_values_do_not_depend_on_order_and_are_pyiqas_own(zoo, name):
     measure = load_measure(name, Source("official", zoo))
     gt, first, second = pictures()
-    before = [measure(sr, gt, "")[name] for sr in (first, second, first)]
+    before = [measure(sr, gt)[name] for sr in (first, second, first)]
     assert before[0] == before[2] != before[1]
-    other = [measure(first, second, "")[name], measure(first, gt, "")[name]]
+    other = [measure(first, second)[name], measure(first, gt)[name]]
     assert other[1] == before[0]
     fresh = load_measure(name, Source("official", zoo))
-    assert fresh(second, gt, "")[name] == before[1]
+    assert fresh(second, gt)[name] == before[1]
     if name != "clipiqa":
-        assert other[0] != before[0] and measure(gt, gt, "")[name] == pytest.approx(0, abs=1e-6)
+        assert other[0] != before[0] and measure(gt, gt)[name] == pytest.approx(0, abs=1e-6)
         # pyiqa's metric without our memory of the GT
         plain = fresh.distance
         part = plain.net.net if name == "lpips" else plain.net
@@ -65,7 +65,7 @@ def test_features_of_the_gt_are_computed_once(zoo):
     memory.function = lambda x: calls.append(1) or inner(x)
     gt, first, second = pictures()
     for sr in (first, second, first):
-        measure(sr, gt, "")
+        measure(sr, gt)
     assert len(calls) == 4, "one GT and three SR pictures, of which the first was forgotten"
 
 
@@ -92,7 +92,7 @@ def test_wrong_files_are_one_sentence(tmp_path, name, file, content, words):
     WRITERS[name](tmp_path)
     torch.save(content, tmp_path / file)
     with pytest.raises(HlfError, match=words) as caught:
-        load_measure(name, Source("official", tmp_path))(*pictures(2), "")
+        load_measure(name, Source("official", tmp_path))(*pictures(2))
     assert file in str(caught.value)
 
 

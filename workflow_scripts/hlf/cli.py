@@ -1,6 +1,6 @@
-"""Command line of the library: `hlf sr`. Every error is one sentence on stderr.
+"""Command line of the library: `hlf sr`, `hlf iqa`. Every error is one sentence on stderr.
 
-Exit codes: 0 all done, 1 some images failed (listed in failures.csv), 2 nothing could be done.
+Exit codes: 0 all done, 1 some images failed (listed in the results), 2 nothing could be done.
 """
 
 import argparse
@@ -12,6 +12,9 @@ from pathlib import Path
 
 from hlf import __version__
 from hlf.errors import HlfError
+from hlf.files import write_table
+from hlf.iqa.folder import measure_folders
+from hlf.iqa.registry import METRICS, Source
 from hlf.sr.folder import FolderRun, upscale_folder
 from hlf.sr.options import resolve
 from hlf.sr.registry import load_upscaler, model_module, registered
@@ -24,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="hlf", description="High-level fidelity of super-resolution.")
     parser.add_argument("--version", action="version", version=f"hlf {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_sr,):
+    for add in (_add_sr, _add_iqa):
         add(commands)
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
@@ -45,8 +48,7 @@ def _add_sr(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     add("-m", "--model", required=True, choices=registered(), help="SR model")
     add("-i", "--input", required=True, type=Path, help="picture, or folder that is searched recursively")
     add("-o", "--output", required=True, type=Path, help="folder of the PNG files, sr.parquet and failures.csv")
-    add("--zoo", choices=ZOOS, default="mini", help="where the weights come from (default: %(default)s)")
-    add("--zoo-folder", type=Path, help="folder of that zoo (default: $HLF_ZOO, else resources/zoo/<zoo>)")
+    _add_zoo(sr)
     add(
         "--seed",
         type=int,
@@ -64,6 +66,43 @@ def _add_sr(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     add("--option", type=_option, action="append", default=[], metavar="KEY=VALUE", help="setting of one model")
     _add_running(sr)
     sr.set_defaults(function=_sr)
+
+
+def _add_zoo(parser: argparse.ArgumentParser) -> None:
+    """Arguments on where weights come from."""
+    add = parser.add_argument
+    add("--zoo", choices=ZOOS, default="mini", help="where the weights come from (default: %(default)s)")
+    add("--zoo-folder", type=Path, help="folder of that zoo (default: $HLF_ZOO, else resources/zoo/<zoo>)")
+
+
+def _zoo_folder(args: argparse.Namespace) -> Path:
+    return args.zoo_folder or Path(os.environ.get("HLF_ZOO") or Path("resources/zoo") / args.zoo)
+
+
+def _add_iqa(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Arguments of `hlf iqa`."""
+    iqa = commands.add_parser("iqa", help="measure SR pictures against their GT with the measures of Table 2")
+    add = iqa.add_argument
+    add("-t", "--target", required=True, type=Path, help="SR picture, or folder that is searched recursively")
+    add("-r", "--reference", required=True, type=Path, help="GT picture or folder; pairs are found by name")
+    add("-m", "--metrics", required=True, nargs="+", choices=METRICS, metavar="METRIC", help=", ".join(METRICS))
+    add("-o", "--output", required=True, type=Path, help="CSV file, one row per picture and measure")
+    add("--suffix", default="", help="what SR names have behind GT names, such as _SwinIR")
+    add("--seed", type=int, default=42, help="base seed of JOINT's patch shuffles (default: %(default)s)")
+    _add_zoo(iqa)
+    iqa.set_defaults(function=_iqa)
+
+
+def _iqa(args: argparse.Namespace) -> int:
+    """Run `hlf iqa`."""
+    source = Source(args.zoo, _zoo_folder(args), seed=args.seed)
+    table, lonely = measure_folders(args.target, args.reference, args.metrics, source, args.suffix)
+    write_table(table, args.output)
+    failed = table[table["status"] != "ok"]
+    for sentence in [*lonely, *(f"{r.metric} of {r.image}: {r.status}" for r in failed.itertuples())]:
+        print(f"hlf: {sentence}", file=sys.stderr)
+    print(f"{len(table) - len(failed)} values in {args.output}, {len(failed)} failed, {len(lonely)} without a partner")
+    return 1 if len(failed) or lonely else 0
 
 
 def _add_running(sr: argparse.ArgumentParser) -> None:
@@ -90,8 +129,7 @@ def _add_running(sr: argparse.ArgumentParser) -> None:
 def _sr(args: argparse.Namespace) -> int:
     """Run `hlf sr`."""
     options = resolve(args.model, model_module(args.model).OPTIONS, dict(args.option))
-    folder = args.zoo_folder or Path(os.environ.get("HLF_ZOO") or Path("resources/zoo") / args.zoo)
-    upscaler = load_upscaler(args.model, args.zoo, folder, args.device, args.precision, options)
+    upscaler = load_upscaler(args.model, args.zoo, _zoo_folder(args), args.device, args.precision, options)
     how = FolderRun(
         seed=args.seed,
         batch_size=args.batch_size,

@@ -37,7 +37,7 @@ class Afine:
         self.patch = int(parts["finetuned_clip"].visual.conv1.stride[0])
         self.gt: tuple[Picture, tuple[Tensor, list[Tensor], Tensor]] | None = None
 
-    def __call__(self, sr: Picture, gt: Picture, pair_id: str) -> dict[str, float]:  # noqa: ARG002
+    def __call__(self, sr: Picture, gt: Picture) -> dict[str, float]:
         """Afine (raw total), afine_scale (0..100), afine_fr and afine_nr (-2..2)."""
         import torch
         from pyiqa.archs.afine_arch import scale_finalscore

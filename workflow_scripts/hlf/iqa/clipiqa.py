@@ -27,7 +27,7 @@ class ClipIqa:
     def __init__(self, network: "Callable[[Tensor], Tensor]") -> None:
         self.network, self.version = network, pyiqa_version()
 
-    def __call__(self, sr: Picture, gt: Picture, pair_id: str) -> dict[str, float]:  # noqa: ARG002
+    def __call__(self, sr: Picture, gt: Picture) -> dict[str, float]:  # noqa: ARG002
         """Clipiqa in [0, 1]: 1 = good; the GT is not looked at."""
         import torch
 

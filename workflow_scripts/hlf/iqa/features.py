@@ -57,7 +57,7 @@ class Features:
     def __init__(self, name: str, distance: "Callable[[Tensor, Tensor], Tensor]") -> None:
         self.name, self.distance, self.version = name, distance, pyiqa_version()
 
-    def __call__(self, sr: Picture, gt: Picture, pair_id: str) -> dict[str, float]:  # noqa: ARG002
+    def __call__(self, sr: Picture, gt: Picture) -> dict[str, float]:
         """The distance by name: 0 = the same."""
         import torch
 

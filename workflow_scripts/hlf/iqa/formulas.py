@@ -28,7 +28,7 @@ class Formulas:
         self.version = pyiqa_version()
         self._measure: Any = None
 
-    def __call__(self, sr: Picture, gt: Picture, pair_id: str) -> dict[str, float]:  # noqa: ARG002
+    def __call__(self, sr: Picture, gt: Picture) -> dict[str, float]:
         """The value by name; HlfError when no number comes out."""
         if self._measure is None:
             self._measure = self._build()

@@ -1,5 +1,6 @@
 """KonIQ++ and JOINT in the form of every other measure: they look at the SR picture alone."""
 
+import hashlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -16,15 +17,15 @@ class Judge:
 
     Args:
         group: koniqpp or joint, the beginning of every name.
-        judge: of uint8 RGB (H, W, 3) and the name of the pair.
+        judge: of uint8 RGB (H, W, 3).
     """
 
-    def __init__(self, group: str, judge: "Callable[[np.ndarray, str], dict[str, float]]") -> None:
+    def __init__(self, group: str, judge: "Callable[[np.ndarray], dict[str, float]]") -> None:
         self.group, self.judge, self.version = group, judge, f"hlf {__version__}"
 
-    def __call__(self, sr: Picture, gt: Picture, pair_id: str) -> dict[str, float]:  # noqa: ARG002
+    def __call__(self, sr: Picture, gt: Picture) -> dict[str, float]:  # noqa: ARG002
         """All outputs, `<group>_<output>`; the GT is not looked at."""
-        return {f"{self.group}_{name}": value for name, value in self.judge(sr.rgb, pair_id).items()}
+        return {f"{self.group}_{name}": value for name, value in self.judge(sr.rgb).items()}
 
 
 def load(group: str, source: Source) -> Judge:
@@ -41,8 +42,9 @@ def load(group: str, source: Source) -> Judge:
         from hlf.iqa.koniqpp import load_koniqpp
 
         koniqpp = load_koniqpp(source.zoo, source.folder, trusted=source.trust_koniqpp_file)
-        return Judge(group, lambda rgb, _: koniqpp(rgb))
+        return Judge(group, koniqpp)
     from hlf.iqa.joint import load_joint, shuffle_seed
 
     joint = load_joint(source.zoo, source.folder, empty_mask=source.joint_mask == "empty")
-    return Judge(group, lambda rgb, pair_id: joint(rgb, shuffle_seed(source.seed, pair_id)))
+    # the picture itself is its id: workflow, command and library give one number whatever the file is called
+    return Judge(group, lambda rgb: joint(rgb, shuffle_seed(source.seed, hashlib.sha256(rgb.tobytes()).hexdigest())))

@@ -124,7 +124,7 @@ class _Job:
         start, values, failed = time.perf_counter(), {}, ""
         try:
             check_sizes(self.metrics[self.names[0]], sr, gt)
-            values = self._measure(sr, gt, pair)
+            values = self._measure(sr, gt)
         except (HlfError, RuntimeError, ValueError, AssertionError) as error:
             failed = str(error)
         spent = time.perf_counter() - start

@@ -45,7 +45,7 @@ class Measure(Protocol):
 
     version: str
 
-    def __call__(self, sr: "Picture", gt: "Picture", pair_id: str) -> dict[str, float]:
+    def __call__(self, sr: "Picture", gt: "Picture") -> dict[str, float]:
         """Values of all metrics of the group, by name; HlfError when no number comes out.
 
         Work on the GT alone is kept for the next call, so pairs of one GT belong one after the other.
@@ -53,7 +53,6 @@ class Measure(Protocol):
         Args:
             sr: the judged picture.
             gt: the reference, the same object for all pairs of one GT.
-            pair_id: decides random draws, where a measure has some.
         """
 
 

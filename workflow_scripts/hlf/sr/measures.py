@@ -65,7 +65,7 @@ def measure_models(
             picture = Picture(read_image(results / str(row["path"])), str(row["path"]))
             check_sizes(psnr, picture, gt)
             own = {key: row[key] for key in ("level", "model", "baseline")}
-            own["psnr"] = value(picture, gt, "")["psnr"]
+            own["psnr"] = value(picture, gt)["psnr"]
             rows.append({**about, **own, "sharpness": sharpness(picture.rgb), "right": _right(picture, things, reader)})
     return conform(pd.DataFrame(rows, columns=list(TABLES["sr_measures"])), "sr_measures")
 

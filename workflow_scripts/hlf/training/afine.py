@@ -83,6 +83,6 @@ def measure(heads: nn.ModuleDict, metric: Afine, pool: Pool, learned: int, seed:
     strengths = draw_strengths(len(pool.captions) - learned, rng)
     gt = batch_of(pool.images, np.arange(learned, len(pool.captions)))
     pairs = zip(distort(gt, strengths, rng), gt, strict=True)
-    rows = [metric(Picture(from_tensor(x)), Picture(from_tensor(y)), "") for x, y in pairs]
+    rows = [metric(Picture(from_tensor(x)), Picture(from_tensor(y))) for x, y in pairs]
     wanted = quality(strengths).tolist()
     return {f"held-out SRCC, {name}": round(srcc([row[name] for row in rows], wanted), 4) for name in rows[0]}
