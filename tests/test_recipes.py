@@ -13,6 +13,8 @@ from torch import nn
 
 from hlf.backbones.registry import load_backbone
 from hlf.errors import HlfError
+from hlf.iqa.picture import Picture
+from hlf.iqa.registry import METRICS, Source, load_measure
 from hlf.nets import pasd, seesr
 from hlf.scenes.vocabulary import tokenize
 from hlf.sr.diffusion.captioner import load_captioner
@@ -43,6 +45,10 @@ SHORT = {
     "ram": {"batch_size": 4},
     "dape": {"batch_size": 2},
     "seesr": {"batch_size": 2, "window_steps": 1},
+    "clip": {"batch_size": 6},
+    "afine": {"batch_size": 3},
+    "koniqpp": {"batch_size": 4},
+    "joint": {"batch_size": 4},
     "coca": {"batch_size": 4},
     "pasd": {"batch_size": 2, "window_steps": 1},
     "stablesr": {
@@ -95,6 +101,17 @@ def test_trained_sr_models_load_and_enlarge(zoo, name) -> None:
     assert first.shape == (1, 3, 128, 128)
     assert torch.equal(first, again)
     assert torch.equal(first, other) == (name not in noisy)
+
+
+@pytest.mark.parametrize("group", ["lpips", "dists", "afine", "clipiqa", "koniqpp", "joint"])
+def test_trained_measures_load_and_measure(zoo, group) -> None:
+    rng = np.random.default_rng(1)
+    gt, sr = (Picture(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)) for _ in range(2))
+    measure = load_measure(group, Source("mini", zoo))
+    values = measure(sr, gt)
+    wanted = {name for name, metric in METRICS.items() if metric.group == group}
+    assert wanted <= set(values) and all(np.isfinite(value) for value in values.values())
+    assert measure(sr, gt) == values
 
 
 @pytest.mark.parametrize(("name", "nets"), [("seesr", seesr), ("pasd", pasd)])

@@ -78,5 +78,5 @@ def compose(
 
 def _note(table: "pd.DataFrame", note: str) -> str:
     """The note below a table; one that lacks rows says so first."""
-    lacking = incomplete(table) if "status" in table else []
+    lacking = incomplete(table) if {"metric", "status"} <= set(table) else []
     return f"INCOMPLETE, weights missing for {'; '.join(lacking)}. {note}" if lacking else note

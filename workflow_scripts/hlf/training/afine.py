@@ -23,7 +23,7 @@ from hlf.training.save import rounded, save_model
 from hlf.zoo.load import read_state
 
 WHAT = "A-FINE's heads (pyiqa's classes) at small width on the mini CLIP, trained on distortions of known strength."
-HELD = 200  # scenes at the end of the pool that only measure, at most a tenth of it
+HELD = 200  # scenes at the end of the pool that only measure, at most a fifth of it
 
 
 def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo: Path) -> None:
@@ -33,7 +33,7 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
     parts = build_parts(clip, None, zoo / "clip", settings["hidden"])
     heads = nn.ModuleDict({name: parts[name] for name in HEADS}).train().requires_grad_(True)
     metric = Afine(parts)
-    learned = len(pool.captions) - min(HELD, len(pool.captions) // 10)
+    learned = len(pool.captions) - min(HELD, len(pool.captions) // 5)
     optimizer = torch.optim.AdamW(heads.parameters(), settings["learning_rate"], weight_decay=0.0)
 
     def step(i: int, rng: np.random.Generator) -> dict[str, float]:

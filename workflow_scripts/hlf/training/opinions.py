@@ -24,7 +24,7 @@ WHAT = {
     "joint": "JOINT's architecture at small width: technical quality from distortions of known strength, rationality "
     "from bent outlines as well. There is no detector of artifacts at this scale.",
 }
-HELD = 400  # scenes at the end of the pool that only measure, at most a tenth of it
+HELD = 400  # scenes at the end of the pool that only measure, at most a fifth of it
 OPINIONS = ("technical", "rationality")
 DEFECTS = {"artifacts": ("noise", "compression"), "blur": ("blur",), "contrast": ("contrast",), "color": ("colour",)}
 
@@ -43,7 +43,7 @@ class _Views:
 
     def __init__(self, pool: Pool, kinds: tuple[str, ...]):
         self.pool, self.kinds = pool, kinds
-        self.learned = len(pool.captions) - min(HELD, len(pool.captions) // 10)
+        self.learned = len(pool.captions) - min(HELD, len(pool.captions) // 5)
 
     def draw(
         self, count: int, rng: np.random.Generator, held: bool = False
