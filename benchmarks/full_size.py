@@ -5,10 +5,10 @@ It writes a zoo in the layout of the official one into a temporary folder (below
 as real weights, enlarges one image, and removes it. Proves names, shapes, formats, sizes and memory, not quality. The
 tag lists are made up, so their hashes are not compared. Models work at their official size: 512x512, PASD 768x768.
 
-Measured on two busy CPU cores, torch 2.15; for SeeSR by an earlier version, which counted the writing as well:
-- seesr: files 8.4 GiB, loading 24 s, image 187 s, peak 10.4 GiB.
-- stablesr: files 5.7 GiB, all tensors fit, peak after loading 6.6 GiB; the image is not measured yet.
-- pasd: not measured yet.
+Measured on two busy CPU cores, one thread, torch 2.15 (seconds of the clock, then of the processor where known):
+- seesr: files 8.4 GiB, loading 10 s, image 130 s, peak 10.5 GiB (by an earlier version, writing included).
+- stablesr: files 5.7 GiB, loading 15 s, image 141 s (113 s), peak 7.8 GiB.
+- pasd, at its 768x768: loading 16 s, image 555 s (366 s), peak 12.4 GiB.
 """
 
 import argparse
