@@ -224,7 +224,7 @@ def captions_digest(options):
     return {"captions": digest.files_digest([Path(options["captions"])], cache_file)}
 
 
-def iqa_key():
+def iqa_key(wildcards):
     """Key of the measures: each group's own code and weights, so that a measure added later makes none of the others anew.
 
     Missing weights stop the run with iqa.strict; without, their rows say so.

@@ -23,7 +23,7 @@ rule measure_iqa:
         runtime=120,
         gpu=0,
     params:
-        key=iqa_key(),
+        key=iqa_key,
     message:
         "Measuring shard {wildcards.shard}"
     script:

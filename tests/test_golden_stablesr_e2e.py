@@ -110,10 +110,10 @@ def watch(model, monkeypatch):
 
         monkeypatch.setattr(owner, name, call)
 
-    from hlf.sr import stablesr
+    from hlf.sr import stablesr_upscaler
     from hlf.sr.diffusion import vae
 
-    listen(stablesr, "prepare", after=lambda prepared: seen["upsampled_input"].append(prepared.image * 2 - 1))
+    listen(stablesr_upscaler, "prepare", after=lambda prepared: seen["upsampled_input"].append(prepared.image * 2 - 1))
     listen(vae, "encode", after=seen["init_latent"].append)
     listen(sampling, "start", after=seen["x_T"].append)
     listen(model, "sample", after=seen["latent_out"].append)

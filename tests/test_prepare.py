@@ -191,7 +191,9 @@ def test_shards_are_disjoint_even_and_complete(images, shards):
 def test_joined_shards_do_not_show_how_they_were_divided():
     rows = [(m, f"{i:02d}@0.3@m", float(i)) for m in ("psnr", "afine") for i in range(7)]
     table = pd.DataFrame(rows, columns=["metric", "pair_id", "value"])
-    table = table.assign(run="t", kind="FR", lower_better=False, convention="c", version="1", status="ok")
+    table = table.assign(
+        run="t", kind="FR", lower_better=False, convention="c", zoo="", weights_sha256="", version="1", status="ok"
+    )
     table = conform(table, "iqa")
     joined = [collect([part_of(table, str(s), n, "pair_id") for s in reversed(range(n))], "iqa") for n in (1, 2, 3, 9)]
     assert all(j.equals(joined[0]) for j in joined) and len(joined[0]) == 14

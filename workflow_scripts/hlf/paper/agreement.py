@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from hlf.errors import HlfError
 from hlf.paper.tables import need, part_scores
+from hlf.stats.correlation import MIN_PAIRS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +46,24 @@ def comparisons(
     from hlf import stats
 
     truth, wide = on_test_part(values, scores, split)
+    if len(truth) < MIN_PAIRS or truth["image_id"].nunique() < 2:
+        return _undefined(list(wide), len(truth))
     return stats.compare_rows(wide, truth["score"].to_numpy(), truth["image_id"].tolist(), n_boot, seed)
+
+
+def _undefined(names: list[str], pairs: int) -> "pd.DataFrame":
+    """Every comparison of a test part that is too small for any, told in its status."""
+    from itertools import combinations
+
+    import pandas as pd
+
+    numbers = ("srcc_difference", "srcc_difference_low", "srcc_difference_high", "p_bootstrap", "p_williams", "p_holm")
+    told = {"n": pairs, "verdict": "undefined", "status": f"undefined: the test part holds {pairs} pairs, too few"}
+    rows = [
+        {"metric_a": a, "metric_b": b, **dict.fromkeys(numbers, float("nan")), **told}
+        for a, b in combinations(names, 2)
+    ]
+    return pd.DataFrame(rows)
 
 
 def on_test_part(
