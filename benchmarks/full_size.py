@@ -5,10 +5,10 @@ It writes a zoo in the layout of the official one into a temporary folder (below
 as real weights, enlarges one image, and removes it. Proves names, shapes, formats, sizes and memory, not quality. The
 tag lists are made up, so their hashes are not compared. Models work at their official size: 512x512, PASD 768x768.
 
-Measured on two busy CPU cores, one thread, torch 2.15 (seconds of the clock, then of the processor where known):
-- seesr: files 8.4 GiB, loading 10 s, image 130 s, peak 10.5 GiB (by an earlier version, writing included).
-- stablesr: files 5.7 GiB, loading 15 s, image 141 s (113 s), peak 7.8 GiB.
-- pasd, at its 768x768: loading 16 s, image 555 s (366 s), peak 12.4 GiB.
+Measured on two busy CPU cores, one thread, torch 2.15; seconds of the processor:
+- seesr: files 8.4 GiB, image 132 s, peak 10.5 GiB.
+- pasd, at its 768x768: files 8.6 GiB, image 341 s, peak 12.3 GiB.
+- stablesr: files 5.7 GiB, image 108 s, peak 7.7 GiB.
 """
 
 import argparse
