@@ -6,6 +6,7 @@ backbones against a random twin by a linear probe, the content reader on clean s
 
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,15 @@ from hlf.backbones.registry import build_backbone, load_backbone  # noqa: E402
 from hlf.degradation import degrade  # noqa: E402
 from hlf.files import write_text  # noqa: E402
 from hlf.images import from_tensor, to_float, to_tensor, to_uint8, write_png  # noqa: E402
-from hlf.iqa.sharpness import sharpness  # noqa: E402
+from hlf.iqa.picture import Picture  # noqa: E402
+from hlf.iqa.registry import Source, load_measure  # noqa: E402
 from hlf.nets.reader import crop_box, letter_targets, read  # noqa: E402
 from hlf.scenes.scene import Scene, SceneObject, scene_for  # noqa: E402
 from hlf.scenes.vocabulary import glyph_classes  # noqa: E402
 from hlf.seeds import generator, seed_for  # noqa: E402
+from hlf.sr.measures import READABLE, shown  # noqa: E402
 from hlf.sr.registry import load_upscaler  # noqa: E402
-from hlf.study.content import load_reader, reads_right  # noqa: E402
+from hlf.study.content import load_reader  # noqa: E402
 from hlf.threads import one_thread  # noqa: E402
 
 ZOO = ROOT / "resources/zoo/mini"
@@ -51,7 +54,7 @@ def measure_sr(scenes: list[Scene], reader: Any) -> tuple[pd.DataFrame, np.ndarr
     """Per level and way of upscaling: what is measured; and a contact sheet of four scenes a level."""
     names = [*SR["baselines"], *SR["models"]]
     upscalers = {name: load_upscaler(name, "mini", ZOO, "cpu", "fp32", SR.get(name, {})) for name in names}
-    rows, sheet = [], []
+    rows, sheet, psnr = [], [], load_measure("psnr", Source("mini", ZOO))
     for level in LEVELS:
         for number, scene in enumerate(scenes):
             lr, _ = degrade(to_float(scene.image), generator(SEED, "mini-zoo", number, level), level)
@@ -64,13 +67,15 @@ def measure_sr(scenes: list[Scene], reader: Any) -> tuple[pd.DataFrame, np.ndarr
                 ways[name] = from_tensor(upscaler.upscale(tensor, [seed])[0])
                 seconds[name] = time.process_time() - start
             ways["GT"] = scene.image
-            things = [o for o in scene.objects if o.kind != "code"]
+            things = [
+                {**asdict(o), **dict(zip(("left", "top", "right", "bottom"), o.box, strict=True))}
+                for o in scene.objects
+                if o.kind in READABLE
+            ]
+            gt = Picture(scene.image)
             for name, image in ways.items():
-                error = ((image.astype(float) - scene.image) ** 2).mean()
-                read_right = [reads_right(to_tensor(image), o.kind, o.label, o.box, reader) for o in things]
-                facts = {"level": level, "way": name, "sharpness": sharpness(image), "objects": len(things)}
-                facts |= {"right": sum(read_right), "seconds": seconds.get(name, np.nan)}
-                rows.append({**facts, "psnr": 10 * np.log10(255**2 / max(error, 1e-8))})
+                facts = {"level": level, "way": name, "seconds": seconds.get(name, np.nan)}
+                rows.append({**facts, **shown(Picture(image), things, reader), **psnr(Picture(image), gt)})
             if number < 4:
                 enlarged = np.asarray(Image.fromarray(low).resize((SIZE, SIZE), Image.Resampling.NEAREST))
                 sheet.append(np.concatenate([enlarged, *ways.values()], axis=1))
@@ -124,7 +129,7 @@ def page(sr: pd.DataFrame, probe: pd.DataFrame) -> str:
     """docs/mini_zoo.md."""
     grouped = sr.groupby(["level", "way"], sort=False)
     table = (
-        grouped[["sharpness", "psnr", "seconds"]].mean().assign(right=grouped["right"].sum() / grouped["objects"].sum())
+        grouped[["sharpness", "psnr", "seconds"]].mean().assign(right=grouped["right"].sum() / grouped["things"].sum())
     )
     table.loc[table.index.get_level_values("way") == "GT", "psnr"] = np.nan
     lines = ["| level | image | read right | sharpness | PSNR to GT (dB) | seconds |", "|---|---|---:|---:|---:|---:|"]

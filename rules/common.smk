@@ -229,7 +229,7 @@ def iqa_key(wildcards):
 
     Missing weights stop the run with iqa.strict; without, their rows say so.
     """
-    names = ("metrics", "shards", "strict", "joint_mask", "trust_koniqpp_file")
+    names = ("metrics", "shards", "joint_mask", "trust_koniqpp_file")
     zoo, mask = config["zoo"]["use"], config["iqa"]["joint_mask"]
     more = {"zoo": zoo}
     for name in config["iqa"]["metrics"]:

@@ -227,29 +227,3 @@ rule ceiling:
         "Human ceiling"
     script:
         "../workflow_scripts/ceiling.py"
-
-
-rule complete:
-    """Fails when a row of Table 2 lacks its weights, after everything else is made; the sentence names the files."""
-    input:
-        table2="<results>/tables/table2.csv",
-        # last of all, so that nothing is left out because of it; what it says does not hang on the report
-        report=ancient("<results>/report.html"),
-    output:
-        note="<results>/complete.txt",
-    log:
-        "<logs>/complete.log",
-    benchmark:
-        "<benchmarks>/complete.tsv"
-    conda:
-        "../envs/paper.yaml"
-    resources:
-        mem_mb=1000,
-        runtime=10,
-        gpu=0,
-    params:
-        key=key("complete"),
-    message:
-        "Checking that no row is missing"
-    script:
-        "../workflow_scripts/complete.py"

@@ -75,7 +75,7 @@ class Toy(Upscaler):
     """Pixel repetition; faults: phase brightness -> what goes wrong. Remembers the seeds and shapes of its calls."""
 
     def __init__(self, precision="fp32", nan_in=(), raises=None, black=False, min_side=1, noisy=False):
-        rule = Descriptor("toy", 4, min_side, 1, noisy, False, ("fp32", "bf16"), "mini", "w" * 64)
+        rule = Descriptor("toy", "mini", "w" * 64, min_side=min_side, needs_seed=noisy, precisions=("fp32", "bf16"))
         super().__init__(rule, precision)
         self.nan_in, self.raises, self.black, self.noisy = nan_in, raises, black, noisy
         self.calls: list[tuple[tuple[int, ...], list[int], str]] = []

@@ -34,7 +34,7 @@ class Repeat(FeedForward):
 def load(zoo, folder, device, precision, options):
     from torch import nn
 
-    rule = Descriptor("repeat", 4, 1, 1, False, False, ("fp32",), zoo, "")
+    rule = Descriptor("repeat", zoo, "", precisions=("fp32",))
     return Repeat(rule, nn.Identity(), device, precision, options)
 '''
 

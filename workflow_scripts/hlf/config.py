@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hlf.errors import HlfError
+from hlf.iqa.registry import METRICS
 from hlf.sr.options import resolve
 from hlf.sr.registry import MODELS, model_module, registered
 
@@ -30,13 +31,14 @@ def check(config: dict[str, Any]) -> None:
 
 
 def schema() -> dict[str, Any]:
-    """The schema file, with the names that the registry of SR models knows: they stand nowhere else."""
+    """The schema file, with the names that the registries of SR models and measures know: they stand nowhere else."""
     found: dict[str, Any] = json.loads(SCHEMA.read_text(encoding="utf8"))
     sr = found["properties"]["sr"]
     sr["properties"]["models"]["items"]["enum"] = list(MODELS)
     sr["properties"]["baselines"]["items"]["enum"] = list(registered())
     sr["properties"] |= dict.fromkeys(registered(), sr["additionalProperties"])
     sr["additionalProperties"] = False
+    found["properties"]["iqa"]["properties"]["metrics"]["items"]["enum"] = list(METRICS)
     return found
 
 

@@ -45,6 +45,13 @@ class Preprocess:
         return (x - x.new_tensor(self.mean)[:, None, None]) / x.new_tensor(self.std)[:, None, None]
 
 
+def clip_preprocess(size: int) -> Preprocess:
+    """A whole picture squashed to size x size, bicubic, with CLIP's statistics."""
+    from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
+
+    return Preprocess(size, None, "bicubic", OPENAI_DATASET_MEAN, OPENAI_DATASET_STD)
+
+
 @dataclass(frozen=True)
 class Description:
     """All that is needed to build a backbone without its weights; saved beside tuned weights.

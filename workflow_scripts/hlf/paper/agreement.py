@@ -47,7 +47,7 @@ def comparisons(
 
     truth, wide = on_test_part(values, scores, split)
     if len(truth) < MIN_PAIRS or truth["image_id"].nunique() < 2:
-        return _undefined(list(wide), len(truth))
+        return _undefined([str(name) for name in wide], len(truth))
     return stats.compare_rows(wide, truth["score"].to_numpy(), truth["image_id"].tolist(), n_boot, seed)
 
 

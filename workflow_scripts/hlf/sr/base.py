@@ -20,27 +20,27 @@ class Descriptor:
 
     Attributes:
         name: model name, as in tables and paths.
+        zoo: where the weights come from, mini or official.
+        weights_sha256: one digest of all weight files; empty without weights.
         scale: factor between LR and SR side.
         min_side: smallest LR width and height in pixels.
         multiple_of: LR width and height must be multiples of this.
         needs_seed: the result depends on the seeds.
         needs_prompt: the model reads a text; see `Upscaler.texts`.
         precisions: those it can run in; the first one is its own.
-        zoo: where the weights come from, mini or official.
-        weights_sha256: one digest of all weight files.
         tiles_itself: the model divides large images on its own, in its latent space; `hlf.sr.tiling` leaves it alone.
         texts_sha256: digest of a file of texts that the results depend on; empty without one.
     """
 
     name: str
-    scale: int
-    min_side: int
-    multiple_of: int
-    needs_seed: bool
-    needs_prompt: bool
-    precisions: tuple[str, ...]
     zoo: str
     weights_sha256: str
+    scale: int = 4
+    min_side: int = 1
+    multiple_of: int = 1
+    needs_seed: bool = False
+    needs_prompt: bool = False
+    precisions: tuple[str, ...] = PRECISIONS
     tiles_itself: bool = False
     texts_sha256: str = ""
 

@@ -36,15 +36,5 @@ def load(zoo: str, folder: Path, device: str, precision: str, options: dict[str,
     """
     from torch import nn
 
-    descriptor = Descriptor(
-        name="bicubic",
-        scale=4,
-        min_side=1,
-        multiple_of=1,
-        needs_seed=False,
-        needs_prompt=False,
-        precisions=("fp32", "fp16", "bf16"),
-        zoo=zoo,
-        weights_sha256="",
-    )
+    descriptor = Descriptor("bicubic", zoo, weights_sha256="")
     return Bicubic(descriptor, nn.Identity(), device, precision)

@@ -57,15 +57,5 @@ def load(zoo: str, folder: Path, device: str, precision: str, options: dict[str,
     # compared under the names of the file, so that the sentence can be looked up in it
     check_state(to_official(network.state_dict()), state, paths[-1])
     network.load_state_dict(from_official(state), strict=True)
-    descriptor = Descriptor(
-        name="bsrgan",
-        scale=4,
-        min_side=1,
-        multiple_of=1,
-        needs_seed=False,
-        needs_prompt=False,
-        precisions=("fp32", "fp16", "bf16"),
-        zoo=zoo,
-        weights_sha256=weights_sha256(paths),
-    )
+    descriptor = Descriptor("bsrgan", zoo, weights_sha256(paths))
     return FeedForward(descriptor, network, device, precision)

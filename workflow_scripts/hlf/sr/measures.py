@@ -58,22 +58,33 @@ def measure_models(
     for name, path in zip(chosen["image_id"], chosen["path"], strict=True):
         things = content[(content["image_id"] == name) & content["kind"].isin(READABLE)].to_dict("records")
         gt = Picture(read_image(results / path), str(path))
-        about = {"run": run, "image_id": name, "things": len(things)}
+        about = {"run": run, "image_id": name}
         own = {"level": math.nan, "model": GT, "baseline": False, "psnr": math.nan}
-        rows.append({**about, **own, "sharpness": sharpness(gt.rgb), "right": _right(gt, things, reader)})
+        rows.append({**about, **own, **shown(gt, things, reader)})
         for row in made[made["image_id"] == name].to_dict("records"):
             picture = Picture(read_image(results / str(row["path"])), str(row["path"]))
             check_sizes(psnr, picture, gt)
             own = {key: row[key] for key in ("level", "model", "baseline")}
             own["psnr"] = value(picture, gt)["psnr"]
-            rows.append({**about, **own, "sharpness": sharpness(picture.rgb), "right": _right(picture, things, reader)})
+            rows.append({**about, **own, **shown(picture, things, reader)})
     return conform(pd.DataFrame(rows, columns=list(TABLES["sr_measures"])), "sr_measures")
 
 
-def _right(picture: Picture, things: list[dict[Any, Any]], reader: "ContentReader | None") -> int:
-    """How many of the things that a picture should show are read as they should."""
-    if reader is None:
-        return 0
-    tensor = picture.tensor[0]
-    boxes = [(int(t["left"]), int(t["top"]), int(t["right"]), int(t["bottom"])) for t in things]
-    return sum(reads_right(tensor, t["kind"], t["label"], box, reader) for t, box in zip(things, boxes, strict=True))
+def shown(picture: Picture, things: list[dict[Any, Any]], reader: "ContentReader | None") -> dict[str, float]:
+    """What a picture shows, whatever GT it has.
+
+    Args:
+        picture: the picture.
+        things: readable rows of table `content`: kind, label, left, top, right, bottom.
+        reader: content reader; None where no content is known.
+
+    Returns:
+        sharpness (see `hlf.iqa.sharpness`), things (how many it should show), right (how many are read as they should).
+    """
+    right = 0
+    for thing in things:
+        if reader is None:
+            break
+        box = (int(thing["left"]), int(thing["top"]), int(thing["right"]), int(thing["bottom"]))
+        right += reads_right(picture.tensor[0], thing["kind"], thing["label"], box, reader)
+    return {"sharpness": sharpness(picture.rgb), "things": len(things), "right": right}

@@ -67,7 +67,7 @@ def load(zoo: str, folder: Path, device: str, precision: str, options: dict[str,
     """
     from hlf.sr.diffusion.base_model import BaseFiles
     from hlf.sr.diffusion.captioner import load_captioner
-    from hlf.sr.diffusion.latent import described
+    from hlf.sr.diffusion.latent import set_up
     from hlf.sr.pasd_networks import BASE
     from hlf.sr.pasd_upscaler import Pasd
 
@@ -79,5 +79,5 @@ def load(zoo: str, folder: Path, device: str, precision: str, options: dict[str,
         captioner = load_captioner(zoo, files["coca"], where)
     known = Captions(captioner, captions, options["caption_style"])
     texts = sha256(captions) if captions else ""
-    descriptor = described("pasd", zoo, chain(*files.values()), options, needs_prompt=True, texts_sha256=texts)
-    return Pasd(descriptor, files, BaseFiles(*files[BASE[zoo]]), known, device, precision, options)
+    setup = set_up("pasd", zoo, chain(*files.values()), device, precision, options, True, texts)
+    return Pasd(setup, files, BaseFiles(*files[BASE[zoo]]), known)

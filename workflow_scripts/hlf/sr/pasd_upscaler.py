@@ -1,16 +1,15 @@
 """How PASD samples: prompt from a caption, two noises, guided steps of ControlNet and UNet (recipe: `hlf.sr.pasd`)."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from hlf.sr.base import Descriptor
 from hlf.sr.diffusion import sampling, sizes, vae
 from hlf.sr.diffusion.base_model import BaseFiles
 from hlf.sr.diffusion.captions import Captions, caption_prompt
-from hlf.sr.diffusion.latent import LatentUpscaler
+from hlf.sr.diffusion.latent import LatentUpscaler, Setup
 from hlf.sr.diffusion.networks import Networks, Predictor, guided_text
 from hlf.sr.pasd_networks import load_networks, load_scheduler
 
@@ -22,32 +21,15 @@ class Pasd(LatentUpscaler):
     """PASD on its device.
 
     Args:
-        descriptor: facts about the model.
+        setup: see `hlf.sr.diffusion.latent.Setup`.
         files: paths by zoo entry, see `hlf.sr.pasd.load`.
         base: files of its base model.
         captions: of LR images.
-        device: cpu or cuda.
-        precision: fp32, fp16 or bf16.
-        options: every name of OPTIONS.
     """
 
-    def __init__(
-        self,
-        descriptor: Descriptor,
-        files: dict[str, list[Path]],
-        base: BaseFiles,
-        captions: Captions,
-        device: str,
-        precision: str,
-        options: dict[str, Any],
-    ) -> None:
-        super().__init__(
-            descriptor,
-            device,
-            precision,
-            options,
-            lambda wanted: load_networks(files, base, device, wanted, options["compile"]),
-        )
+    def __init__(self, setup: Setup, files: dict[str, list[Path]], base: BaseFiles, captions: Captions) -> None:
+        compiled = setup.options["compile"]
+        super().__init__(setup, lambda precision: load_networks(files, base, setup.device, precision, compiled))
         self.captions, self.scheduler = captions, load_scheduler(base)
 
     def introduce(self, image: Tensor, image_id: str, level: float) -> None:

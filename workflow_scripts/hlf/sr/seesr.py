@@ -56,11 +56,11 @@ def load(zoo: str, folder: Path, device: str, precision: str, options: dict[str,
     Raises:
         HlfError: missing files of any of the four, or keys and shapes that do not fit.
     """
-    from hlf.sr.diffusion.latent import described
+    from hlf.sr.diffusion.latent import set_up
     from hlf.sr.diffusion.tagger import load_tagger
     from hlf.sr.seesr_upscaler import SeeSR
 
     files = find_all_weights(zoo, folder, "seesr")
     tagger = load_tagger(zoo, files["ram"], files["dape"], device, options["trust_ram_file"])
-    descriptor = described("seesr", zoo, chain(*files.values()), options, needs_prompt=True)
-    return SeeSR(descriptor, files, tagger, device, precision, options)
+    setup = set_up("seesr", zoo, chain(*files.values()), device, precision, options, needs_prompt=True)
+    return SeeSR(setup, files, tagger)

@@ -1,15 +1,14 @@
 """How SeeSR samples: prompt and context from tags, guided steps of ControlNet and UNet (recipe: `hlf.sr.seesr`)."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from hlf.sr.base import Descriptor
 from hlf.sr.diffusion import sampling, sizes, vae
 from hlf.sr.diffusion.base_model import BaseFiles, load_scheduler
-from hlf.sr.diffusion.latent import LatentUpscaler
+from hlf.sr.diffusion.latent import LatentUpscaler, Setup
 from hlf.sr.diffusion.networks import Networks, Predictor, guided_text
 from hlf.sr.diffusion.prompts import join_prompt
 from hlf.sr.diffusion.tagger import Tagger
@@ -23,30 +22,14 @@ class SeeSR(LatentUpscaler):
     """SeeSR on its device.
 
     Args:
-        descriptor: facts about the model.
-        files: paths by zoo entry, see `load`.
+        setup: see `hlf.sr.diffusion.latent.Setup`.
+        files: paths by zoo entry, see `hlf.sr.seesr.load`.
         tagger: RAM with DAPE, always float32.
-        device: cpu or cuda.
-        precision: fp32, fp16 or bf16.
-        options: every name of OPTIONS.
     """
 
-    def __init__(
-        self,
-        descriptor: Descriptor,
-        files: dict[str, list[Path]],
-        tagger: Tagger,
-        device: str,
-        precision: str,
-        options: dict[str, Any],
-    ) -> None:
-        super().__init__(
-            descriptor,
-            device,
-            precision,
-            options,
-            lambda wanted: load_networks(files, device, wanted, options["compile"]),
-        )
+    def __init__(self, setup: Setup, files: dict[str, list[Path]], tagger: Tagger) -> None:
+        compiled = setup.options["compile"]
+        super().__init__(setup, lambda precision: load_networks(files, setup.device, precision, compiled))
         self.tagger, self.scheduler = tagger, load_scheduler(BaseFiles(*files["sd-base"]))
 
     def texts(self, lr: Tensor) -> list[tuple[str, str]]:

@@ -70,7 +70,7 @@ def load(zoo: str, folder: Path, device: str, precision: str, options: dict[str,
     from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 
     from hlf.sr.diffusion.base_model import BaseFiles, load_scheduler
-    from hlf.sr.diffusion.latent import described
+    from hlf.sr.diffusion.latent import set_up
     from hlf.sr.stablesr_upscaler import StableSR
 
     entry = entry_name(zoo, "stablesr", options["variant"])
@@ -80,5 +80,5 @@ def load(zoo: str, folder: Path, device: str, precision: str, options: dict[str,
         scheduler = DDPMScheduler(**SCHEDULE, prediction_type=kind)
     else:
         scheduler = load_scheduler(BaseFiles(*files["sd-base"]))
-    descriptor = described("stablesr", zoo, chain(*files.values()), options, needs_prompt=False)
-    return StableSR(descriptor, files, entry, scheduler, device, precision, options)
+    setup = set_up("stablesr", zoo, chain(*files.values()), device, precision, options, needs_prompt=False)
+    return StableSR(setup, files, entry, scheduler)

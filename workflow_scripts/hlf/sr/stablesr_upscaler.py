@@ -8,10 +8,10 @@ from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 from torch import Tensor
 
 from hlf.errors import HlfError
-from hlf.sr.base import Descriptor, fixed_kernels
+from hlf.sr.base import fixed_kernels
 from hlf.sr.diffusion import sampling, vae
 from hlf.sr.diffusion.colour import FIXES
-from hlf.sr.diffusion.latent import SampledUpscaler
+from hlf.sr.diffusion.latent import SampledUpscaler, Setup
 from hlf.sr.diffusion.tiles import boxes_by_side, predict_tiled
 from hlf.sr.stablesr_networks import Networks, load_networks
 from hlf.sr.stablesr_programs import Prepared, choose, prepare
@@ -21,37 +21,20 @@ class StableSR(SampledUpscaler[Networks]):
     """StableSR on its device.
 
     Args:
-        descriptor: facts about the model.
-        files: paths by zoo entry, see `load`.
+        setup: see `hlf.sr.diffusion.latent.Setup`.
+        files: paths by zoo entry, see `hlf.sr.stablesr.load`.
         entry: the model's own.
         scheduler: with the noise schedule that the denoiser was trained with.
-        device: cpu or cuda.
-        precision: fp32, fp16 or bf16.
-        options: every name of OPTIONS.
 
     Raises:
         HlfError: options that do not fit together or not to the networks.
     """
 
-    def __init__(
-        self,
-        descriptor: Descriptor,
-        files: dict[str, list[Path]],
-        entry: str,
-        scheduler: DDPMScheduler,
-        device: str,
-        precision: str,
-        options: dict[str, Any],
-    ) -> None:
-        trusted, compiled = options["trust_files"], options["compile"]
-        super().__init__(
-            descriptor,
-            device,
-            precision,
-            options,
-            lambda wanted: load_networks(descriptor.zoo, files, entry, device, wanted, trusted, compiled),
-        )
-        networks, self.scheduler = self.networks(precision), scheduler
+    def __init__(self, setup: Setup, files: dict[str, list[Path]], entry: str, scheduler: DDPMScheduler) -> None:
+        zoo, options = setup.descriptor.zoo, setup.options
+        more = options["trust_files"], options["compile"]
+        super().__init__(setup, lambda precision: load_networks(zoo, files, entry, setup.device, precision, *more))
+        networks, self.scheduler = self.networks(self.precision), scheduler
         self.factor = vae.factor(networks.vae)
         self.size: int = options["process_size"] or networks.unet.config["sample_size"] * self.factor
         self.tile: int = options["latent_tile"] or self.size // self.factor

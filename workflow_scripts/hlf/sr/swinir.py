@@ -71,15 +71,6 @@ def load(zoo: str, folder: Path, device: str, precision: str, options: dict[str,
     network = swinir(**cfg)
     load_strict(network, read_state(paths[-1]), paths[-1])
     window = cfg["window_size"]
-    descriptor = Descriptor(
-        name="swinir",
-        scale=4,
-        min_side=window // 2,  # mirrored content is at most as long as the image
-        multiple_of=1,
-        needs_seed=False,
-        needs_prompt=False,
-        precisions=("fp32", "bf16"),
-        zoo=zoo,
-        weights_sha256=weights_sha256(paths),
-    )
+    side = window // 2  # mirrored content is at most as long as the image
+    descriptor = Descriptor("swinir", zoo, weights_sha256(paths), min_side=side, precisions=("fp32", "bf16"))
     return SwinIR(descriptor, network, device, precision, window)

@@ -31,13 +31,3 @@ def random_crops(images: Tensor, rng: np.random.Generator, share: tuple[float, f
     if rng.random() < 0.5:
         cut = cut.flip(-1)
     return F.interpolate(cut, (side, side), mode="bilinear", antialias=True, align_corners=False)
-
-
-def clip_input(images: Tensor, side: int) -> Tensor:
-    """Input of a CLIP for images (N, 3, h, w) in [0, 1]: its statistics, sizes as Pillow's bicubic gives."""
-    from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
-
-    if images.shape[-1] != side:
-        images = F.interpolate(images, (side, side), mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
-    mean, std = (torch.tensor(x)[:, None, None] for x in (OPENAI_DATASET_MEAN, OPENAI_DATASET_STD))
-    return (images - mean) / std

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from hlf.backbones.base import clip_preprocess
 from hlf.scenes import quality
-from hlf.training.augment import clip_input
 from hlf.training.distortions import distort
 from hlf.training.loop import batch_of, cosine_rate, train
 from hlf.training.optim import BlockMuon
@@ -70,6 +70,7 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
     cfg = config(settings)
     model = CLIP(**cfg)
     side, count = cfg["vision_cfg"]["image_size"], settings["batch_size"]
+    preprocess = clip_preprocess(side)
     teacher, objects = PatchTeacher(cfg["vision_cfg"]["width"], zoo), ObjectViews(pool)
     optimizer = BlockMuon([model, teacher], settings["learning_rate"], weight_decay=0.01)
     seen: list[Tensor] = []  # tokens of the last forward, which the network itself does not return
@@ -83,7 +84,7 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
         captions = [*(pool.captions[k] for k in whole), *(objects.captions[k] for k in single)]
         texts = [_text(caption, phrase, rng) for caption, phrase in zip(captions, phrases, strict=True)]
         seen.clear()
-        image = model.encode_image(clip_input(images, side), normalize=True)
+        image = model.encode_image(preprocess(images), normalize=True)
         text = model.encode_text(torch.tensor(quality.tokenize(texts, CONTEXT)), normalize=True)
         logits = model.logit_scale.exp().clamp(max=100) * image @ text.T
         loss, taught = _matching(logits, texts), teacher(seen[0][:, 1:], images)

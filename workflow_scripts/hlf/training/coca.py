@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from hlf.backbones.base import clip_preprocess
 from hlf.files import write_text
 from hlf.scenes.vocabulary import caption_words, tokenize, vocabulary_size
 from hlf.sr.diffusion import captioner
-from hlf.training.augment import augment, clip_input
+from hlf.training.augment import augment
 from hlf.training.gan import degraded
 from hlf.training.loop import batch_of, cosine_rate, train
 from hlf.training.optim import BlockMuon
@@ -69,6 +70,7 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
     # open_clip leaves this one as the memory was, since it is made to be loaded; its own rule, never called, is this
     torch.nn.init.normal_(model.text_decoder.text_projection, std=cfg["multimodal_cfg"]["width"] ** -0.5)
     learned = len(pool.captions) - min(HELD, len(pool.captions) // 10)
+    preprocess = clip_preprocess(side)
     data, teacher = _Data(settings, pool, learned, side), PatchTeacher(cfg["vision_cfg"]["width"], zoo)
     optimizer = BlockMuon([model, teacher], settings["learning_rate"], weight_decay=0.01)
     judge = CoCaLoss(settings["caption_weight"], 1.0)
@@ -78,7 +80,7 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
     def step(i: int, rng: np.random.Generator) -> dict[str, float]:
         images, ids = data.draw(rng)
         seen.clear()
-        out = model(clip_input(images, side), ids)
+        out = model(preprocess(images), ids)
         scale = out["logit_scale"].clamp(max=100)
         inputs = (out["image_features"], out["text_features"], out["logits"], out["labels"], scale)
         contrastive, told = judge(*inputs)
@@ -102,9 +104,9 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
 def measure(model: Any, pool: Pool, learned: int, side: int, count: int = 64) -> dict[str, float]:
     """Share of captions' telling words found, and of those said that are right, in held-out clean scenes."""
     reader = captioner.Captioner(model, side, (1, len(TOKENS) - 1), str, "cpu")
-    found = said = hits = 0
+    preprocess, found, said, hits = clip_preprocess(side), 0, 0, 0
     for index in range(learned, min(learned + count, len(pool.captions))):
-        pixels = clip_input(batch_of(pool.images, np.array([index])), side)
+        pixels = preprocess(batch_of(pool.images, np.array([index])))
         wanted = set(pool.captions[index].split()) - FILLING
         given = {TOKENS[token] for token in reader.tokens(pixels)} - FILLING - {TOKENS[0], TOKENS[1], TOKENS[-1]}
         hits, found, said = hits + len(wanted & given), found + len(wanted), said + len(given)

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -24,51 +25,72 @@ if TYPE_CHECKING:
 N = TypeVar("N")
 
 
-def described(
-    name: str, zoo: str, weights: Iterable[Path], options: dict[str, Any], needs_prompt: bool, texts_sha256: str = ""
-) -> Descriptor:
-    """Facts about a diffusion model; see `Descriptor` for the words.
+@dataclass(frozen=True)
+class Setup:
+    """What a diffusion model is made with, beside its networks.
+
+    Attributes:
+        descriptor: facts about the model.
+        device: cpu or cuda.
+        precision: fp32, fp16 or bf16.
+        options: every name of the model's OPTIONS.
+    """
+
+    descriptor: Descriptor
+    device: str
+    precision: str
+    options: dict[str, Any]
+
+
+def set_up(
+    name: str,
+    zoo: str,
+    weights: Iterable[Path],
+    device: str,
+    precision: str,
+    options: dict[str, Any],
+    needs_prompt: bool,
+    texts_sha256: str = "",
+) -> Setup:
+    """What one diffusion model is made with; see `Descriptor` for the words.
 
     Args:
         name: of the model.
         zoo: official or mini.
         weights: all files that it reads weights from.
+        device: cpu or cuda.
+        precision: fp32, fp16 or bf16.
         options: of the model, `upscale` among them.
         needs_prompt: whether it reads text.
         texts_sha256: see `Descriptor`.
     """
-    return Descriptor(
-        name=name,
+    descriptor = Descriptor(
+        name,
+        zoo,
+        weights_sha256(list(weights)),
         scale=options["upscale"],
         min_side=8,  # our choice: smaller pictures would be enlarged beyond sense
-        multiple_of=1,
         needs_seed=True,
         needs_prompt=needs_prompt,
         precisions=tuple(DTYPES),
-        zoo=zoo,
-        weights_sha256=weights_sha256(list(weights)),
         tiles_itself=True,
         texts_sha256=texts_sha256,
     )
+    return Setup(descriptor, device, precision, options)
 
 
 class SampledUpscaler(Upscaler, Generic[N]):
     """A diffusion model on its device, with its networks in each precision that was asked for.
 
     Args:
-        descriptor: facts about the model.
-        device: cpu or cuda.
-        precision: fp32, fp16 or bf16.
-        options: of the model.
+        setup: descriptor, device, precision, options.
         load: networks in a precision.
     """
 
-    def __init__(
-        self, descriptor: Descriptor, device: str, precision: str, options: dict[str, Any], load: Callable[[str], N]
-    ) -> None:
-        super().__init__(descriptor, precision)
-        self.device, self.options, self._load = device, options, load
-        self._networks = {precision: load(precision)}
+    def __init__(self, setup: Setup, load: Callable[[str], N]) -> None:
+        super().__init__(setup.descriptor, setup.precision)
+        self.device, self.options, self._load = setup.device, setup.options, load
+        self._networks = {setup.precision: load(setup.precision)}
 
     def networks(self, precision: str) -> N:
         """Networks of a precision. Another than the own one, which a second try in fp32 needs, is read from the files.
@@ -99,16 +121,9 @@ class LatentUpscaler(SampledUpscaler[Networks]):
         official_seed.
     """
 
-    def __init__(
-        self,
-        descriptor: Descriptor,
-        device: str,
-        precision: str,
-        options: dict[str, Any],
-        load: Callable[[str], Networks],
-    ) -> None:
-        super().__init__(descriptor, device, precision, options, load)
-        self._shared = [_generator(options["official_seed"], device) for _ in range(2)]
+    def __init__(self, setup: Setup, load: Callable[[str], Networks]) -> None:
+        super().__init__(setup, load)
+        self._shared = [_generator(self.options["official_seed"], self.device) for _ in range(2)]
 
     def upscale(self, lr: Tensor, seeds: list[int], precision: str | None = None) -> Tensor:
         """See `Upscaler.upscale`; the networks hold their weights in the precision.
