@@ -33,6 +33,10 @@ onstart:
     before_start(workflow.dag)
 
 
+onsuccess:
+    after_success(workflow.dag)
+
+
 rule all:
     """Everything that people read."""
     default_target: True

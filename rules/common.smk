@@ -154,6 +154,20 @@ def before_start(dag):
     HOLDER.write_text(json.dumps(this_process()), encoding="utf8")
 
 
+def after_success(dag):
+    """A run that made Table 2 without some of its rows fails, whatever it was asked for; `complete` does so for `all`."""
+    from hlf.paper.tables import refuse_incomplete
+
+    for job in dag.jobs:
+        if job.rule.name == "table2":
+            try:
+                refuse_incomplete(
+                    job.output.csv, ROOT / config["zoo"][config["zoo"]["use"]]
+                )
+            except HlfError as error:
+                raise WorkflowError(str(error)) from None
+
+
 def check_before_start(dag):
     """Refuse to start when a job that would run lacks its weights or its model: told before an hour is spent."""
     keys = [

@@ -35,8 +35,9 @@ def largest(name: str, ours, theirs, tolerance: float) -> None:
     assert worst <= tolerance, name
 
 
-def same_keys(network: torch.nn.Module, manifest: dict) -> None:
-    """Fail unless the network has exactly the official tensors, in name, shape and type."""
+def same_keys(network: torch.nn.Module, manifest: dict, count: int) -> None:
+    """Fail unless the network has exactly the official tensors, `count` of them, in name, order, shape and type."""
+    assert len(manifest) == count and list(network.state_dict()) == list(manifest)
     ours = {
         key: {"shape": list(value.shape), "dtype": str(value.dtype).removeprefix("torch.")}
         for key, value in network.state_dict().items()

@@ -3,10 +3,11 @@
 import warnings
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from hlf.nets import joint, koniqpp
-from sr_helpers import write_model
+from sr_helpers import picture, write_model
 
 KONIQPP = {
     "network": {
@@ -45,6 +46,19 @@ def tiny_iqa(root: Path) -> Path:
     for name, config, network in zip(("koniqpp", "joint"), (KONIQPP, JOINT), networks(), strict=True):
         write_model(root / name, config, network.state_dict())
     return root
+
+
+# what a judge of pictures must give numbers for
+PICTURES = {
+    "one pixel": np.full((1, 1, 3), 200, np.uint8),
+    "one row": picture(1, 90),
+    "one column": picture(90, 1),
+    "huge": picture(1500, 2000),
+    "black": np.zeros((64, 64, 3), np.uint8),
+    "white": np.full((64, 64, 3), 255, np.uint8),
+    "grey": picture(50, 70)[:, :, :1].repeat(3, 2),
+    "no blue": picture(50, 70) * np.array([1, 1, 0], np.uint8),
+}
 
 
 class LeftHalf(torch.nn.Module):

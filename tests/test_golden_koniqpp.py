@@ -48,10 +48,7 @@ def maps(network, x):
 
 def test_golden_koniqpp_official_keys() -> None:
     with torch.device("meta"):
-        network = net.KonIQpp(**net.OFFICIAL)
-    keys = read_json(FOLDER / "keys_koniqpp.json")
-    same_keys(network, keys)
-    assert len(keys) == 860 and list(network.state_dict()) == list(keys)
+        same_keys(net.KonIQpp(**net.OFFICIAL), read_json(FOLDER / "keys_koniqpp.json"), 860)
 
 
 def test_golden_koniqpp_tensor_at_full_size(full) -> None:

@@ -12,7 +12,7 @@ from hlf.iqa.joint import OUTPUTS, ArtifactDetector, JointMetric, load_joint, sh
 from hlf.iqa.joint_images import MOSAIC, PATCH, shuffle_patches, structure_image
 from hlf.nets import joint as net
 from hlf.zoo.registry import ENTRIES
-from iqa_helpers import JOINT, LeftHalf, networks, tiny_iqa, write_detector
+from iqa_helpers import JOINT, PICTURES, LeftHalf, networks, tiny_iqa, write_detector
 from sr_helpers import picture
 
 DETECTOR = ENTRIES["official", "joint-detector"].files[0]
@@ -38,17 +38,6 @@ def test_all_outputs_of_a_picture(metric) -> None:
     assert values["naturalness"] == pytest.approx(0.145 * values["technical"] + 0.769 * values["rationality"])
     assert metric.mask == "empty" and metric.zoo == "mini" and len(metric.weights_sha256) == 64
     assert tuple(metric.structure(picture(40, 60)).shape) == (1, 3, 64, 64)
-
-
-PICTURES = {
-    "one pixel": np.full((1, 1, 3), 200, np.uint8),
-    "one column": picture(90, 1),
-    "huge": picture(1200, 1700),
-    "black": np.zeros((64, 64, 3), np.uint8),
-    "white": np.full((64, 64, 3), 255, np.uint8),
-    "grey": picture(50, 70)[:, :, :1].repeat(3, 2),
-    "no blue": picture(50, 70) * np.array([1, 1, 0], np.uint8),
-}
 
 
 @pytest.mark.parametrize("name", PICTURES)

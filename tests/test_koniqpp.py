@@ -11,7 +11,7 @@ from hlf.errors import HlfError
 from hlf.iqa import koniqpp
 from hlf.iqa.koniqpp import OUTPUTS, KonIQppMetric, load_koniqpp
 from hlf.nets import koniqpp as net
-from iqa_helpers import KONIQPP, networks, tiny_iqa
+from iqa_helpers import KONIQPP, PICTURES, networks, tiny_iqa
 from sr_helpers import picture
 
 
@@ -35,16 +35,6 @@ def test_all_outputs_come_from_one_forward_and_quality_from_k_and_b(metric) -> N
     assert values["quality"] == raw[0] * KONIQPP["k"] + KONIQPP["b"]
     assert [values[name] for name in OUTPUTS[1:]] == raw[1:]
     assert metric.zoo == "mini" and len(metric.weights_sha256) == 64
-
-
-PICTURES = {
-    "one pixel": np.full((1, 1, 3), 200, np.uint8),
-    "one row": picture(1, 500),
-    "huge": picture(2000, 3000),
-    "black": np.zeros((64, 64, 3), np.uint8),
-    "white": np.full((64, 64, 3), 255, np.uint8),
-    "grey": picture(50, 70)[:, :, :1].repeat(3, 2),
-}
 
 
 @pytest.mark.parametrize("name", PICTURES)

@@ -204,6 +204,27 @@ def test_missing_weights_stop_before_the_first_job(done: Path, tmp_path: Path) -
     assert not (done / "results/other/images").exists()
 
 
+def test_a_measure_without_weights_is_a_row_and_fails_the_run_at_its_end(done: Path, tmp_path: Path) -> None:
+    zoo = tmp_path / "zoo"
+    shutil.copytree(done / "resources/zoo/mini", zoo)
+    (zoo / "koniqpp/model.safetensors").unlink()
+    (done / "zoo.yaml").write_text(f"zoo: {{mini: {zoo}}}\n")
+    says = r"Table 2 is incomplete, weights are missing: KONIQ\+\+ blur \(mini\): model\.safetensors; put them into"
+    output = snakemake(done, "--cores", "2", "table2", configs=(TINY, "zoo.yaml"))
+    assert output.endswith("exit code 1") and re.search(says, output), output[-2000:]
+    for _ in range(2):  # a second run has nothing else to do and still fails
+        output = snakemake(done, "--cores", "2", "all", configs=(TINY, "zoo.yaml"))
+        assert output.endswith("exit code 1") and re.search(says, output), output[-2000:]
+    rows = read_table(done / "results/tiny/tables/table2.csv").set_index("metric")
+    assert rows.loc["KONIQ++ blur (mini)", "status"] == "weights missing: model.safetensors"
+    assert (rows["status"] == "ok").sum() == 5
+    assert "INCOMPLETE, weights missing for KONIQ++ blur (mini)" in (done / "results/tiny/report.html").read_text()
+    (done / "zoo.yaml").write_text(f"zoo: {{mini: {zoo}}}\niqa: {{strict: true}}\n")
+    output = snakemake(done, "--cores", "2", "all", configs=(TINY, "zoo.yaml"))
+    assert "something is missing, nothing was started" in output and "koniqpp" in output, output[-2000:]
+    assert snakemake(done, "--cores", "2", "all").endswith("exit code 0")
+
+
 def test_paper_scale_can_be_planned_without_its_data(done: Path) -> None:
     jobs = planned(done, configs=("config.paper.yaml",))
     assert jobs["super_resolve"] == 6 * 64  # five models and a baseline

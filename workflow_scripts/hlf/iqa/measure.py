@@ -92,8 +92,9 @@ class _Job:
         self.group, self.metrics, self.source = group, {m.name: m for m in metrics}, source
         self.missing = {m.name: missing_weights(m.name, source) for m in metrics}
         self.names = [name for name, file in self.missing.items() if not file]
-        present = [path for path in weight_files(self.metrics, source) if path.is_file()]
-        self.zoo, self.digest = (source.zoo, weights_sha256(present)) if present else ("", "")
+        files = weight_files(self.names, source)
+        self.digest = weights_sha256(files) if files else ""
+        self.zoo = source.zoo if weight_files(self.metrics, source) else ""
         self.results: dict[str, dict[str, Result]] = {name: {} for name in self.names}
         self.contents: dict[str, str] = {}
         rows = pairs[["pair_id", "gt_path", "sr_path"]].to_csv(index=False)

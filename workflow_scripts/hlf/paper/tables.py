@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hlf.errors import HlfError
-from hlf.files import write_table, write_text
+from hlf.files import read_table, write_table, write_text
 from hlf.paper import expected
 from hlf.paper.facts import OFFICIAL, Facts
 from hlf.paper.formats import cell_text, to_latex, to_markdown, view
@@ -75,6 +75,21 @@ def _missing_weights(values: "pd.DataFrame") -> str:
     """Status of values that all say which weights are missing; "" for others."""
     told = set(values["status"]) if "status" in values else set()
     return str(told.pop()) if len(told) == 1 and all(str(one).startswith(MISSING) for one in told) else ""
+
+
+def refuse_incomplete(path: str | Path, folder: str | Path) -> None:
+    """Raise an HlfError that names the rows of Table 2 that lack their weights, and the zoo's folder to put them into.
+
+    Args:
+        path: table2.csv.
+        folder: of the zoo in use.
+    """
+    lacking = incomplete(read_table(path))
+    if lacking:
+        raise HlfError(
+            f"Table 2 is incomplete, weights are missing: {'; '.join(lacking)}; put them into {folder}, or leave these "
+            "metrics out of iqa.metrics"
+        )
 
 
 def incomplete(table: "pd.DataFrame") -> list[str]:
