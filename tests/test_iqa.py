@@ -157,6 +157,7 @@ def test_one_pass_gives_all_metrics_of_a_group(study, monkeypatch, tmp_path):
     counter = Counter(afine=1.0, afine_fr=2.0, afine_nr=3.0)
     fake(monkeypatch, afine=counter)
     monkeypatch.setattr(measure, "missing_weights", lambda *_: "")
+    monkeypatch.setattr(measure, "weight_files", lambda *_: [])
     monkeypatch.setattr(measure, "check_sizes", lambda *_: None)
     table = measured(pairs, root, ["afine_fr", "afine", "afine_nr"], work=tmp_path)
     assert counter.calls == 4
