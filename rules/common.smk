@@ -249,6 +249,7 @@ def iqa_key(wildcards):
     for name in config["iqa"]["metrics"]:
         if name in METRICS:
             group = METRICS[name].group
+            more[f"metric.{name}"] = f"{METRICS[name]} {METRICS[name].said(zoo)}"
             script = ROOT / "workflow_scripts" / "measure_iqa.py"
             more[f"code.{group}"] = digest.code_digest(script, (GROUPS[group].module,))
             for entry in iqa_entries(name, zoo, mask):

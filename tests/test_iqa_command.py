@@ -11,7 +11,7 @@ from hlf.columns import conform
 from hlf.images import read_image, write_png
 from hlf.iqa.measure import measure_pairs
 from hlf.iqa.picture import Picture
-from hlf.iqa.registry import Source, load_measure
+from hlf.iqa.registry import METRICS, Source, load_measure
 
 ROOT = Path(__file__).parents[1]
 ZOO = "resources/zoo/mini"
@@ -76,6 +76,17 @@ def test_workflow_command_and_library_give_one_number(folders):
     workflow = rows.set_index("metric")["value"]
     for name in NAMES:
         assert command[name] == library[name] == workflow[name]
+
+
+def test_the_page_of_measures_names_each_and_its_example_runs(folders, monkeypatch, capsys):
+    page = (ROOT / "docs/measures.md").read_text(encoding="utf8")
+    assert [name for name in METRICS if f"`{name}`" not in page] == []
+    monkeypatch.chdir(folders)
+    (folders / "resources").symlink_to(ROOT / "resources")
+    for name in ("sr", "gt"):
+        (folders / f"{name}.png").write_bytes((folders / ("gt/a.png" if name == "gt" else "sr/a_X.png")).read_bytes())
+    exec(page.split("```python\n")[1].split("```")[0], {})
+    assert "'lpips': 0." in capsys.readouterr().out
 
 
 def test_nothing_in_common_is_one_sentence(folders, capsys):

@@ -21,6 +21,7 @@ NAMES = {
     "sr/registry.py": ("MODELS", "BASELINES"),
     "backbones/registry.py": ("BACKBONES",),
     "zoo/registry.py": ("ENTRIES",),
+    "iqa/registry.py": ("_ALL", "METRICS", "GROUPS", "MINI"),
 }
 
 

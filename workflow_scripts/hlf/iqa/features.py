@@ -14,7 +14,7 @@ from hlf.errors import HlfError
 from hlf.iqa.formulas import pyiqa_version
 from hlf.iqa.picture import Picture
 from hlf.iqa.registry import Source
-from hlf.zoo.load import build_mini, check_state, read_config, read_state
+from hlf.zoo.load import check_state, read_state
 from hlf.zoo.registry import find_weights
 
 if TYPE_CHECKING:
@@ -130,36 +130,25 @@ def _torch_hub(file: Path) -> Iterator[None]:
             torch.hub.set_dir(before)
 
 
-def _mini_vgg(paths: list[Path]) -> Any:
-    """The mini VGG, frozen."""
+def _mini_lpips(paths: list[Path]) -> "Callable[[Tensor, Tensor], Tensor]":
     from hlf.nets import vgg
 
-    network = build_mini(vgg.build, read_config(paths[0]), read_state(paths[1]), paths[0], paths[1])
-    return network.eval().requires_grad_(False)
-
-
-def _mini_lpips(paths: list[Path]) -> "Callable[[Tensor, Tensor], Tensor]":
-    from hlf.nets.vgg import perceptual_distance
-
-    network = _mini_vgg(paths)
-    network.taps = Remembered(network.taps)
-    return lambda sr, gt: perceptual_distance(network, sr, gt)
+    network = vgg.load(paths)
+    network.taps = Remembered(network.taps)  # type: ignore[method-assign]
+    return lambda sr, gt: vgg.perceptual_distance(network, sr, gt)
 
 
 def _mini_dists(paths: list[Path]) -> "Callable[[Tensor, Tensor], Tensor]":
     import torch
     from pyiqa.archs.dists_arch import DISTS
 
-    network = _mini_vgg(paths)
+    from hlf.nets import vgg
 
-    class MiniDists(DISTS):  # type: ignore[misc]
-        """pyiqa's formula on other features; its constructor would load VGG16."""
-
-        def __init__(self) -> None:
-            torch.nn.Module.__init__(self)
-            widths = [tap.shape[1] for tap in network.raw_taps(torch.zeros(1, 3, 32, 32))]
-            self.chns = [3, *widths]
-            self.alpha = self.beta = torch.ones(1, sum(self.chns), 1, 1)
-            self.forward_once = Remembered(lambda x: [x, *network.raw_taps(x)])
-
-    return MiniDists()
+    taps = vgg.load(paths).raw_taps
+    # pyiqa's formula on other features; its constructor would load VGG16
+    metric = DISTS.__new__(DISTS)
+    torch.nn.Module.__init__(metric)
+    metric.chns = [3, *(tap.shape[1] for tap in taps(torch.zeros(1, 3, 32, 32)))]
+    metric.alpha = metric.beta = torch.ones(1, sum(metric.chns), 1, 1)
+    metric.forward_once = Remembered(lambda x: [x, *taps(x)])
+    return metric  # type: ignore[no-any-return]

@@ -159,7 +159,8 @@ class _Job:
             rows = [self.results[name][p] if name in self.results else nothing for p in pairs["pair_id"]]
             table = pd.DataFrame(rows, columns=["value", "version", "status", "seconds"]).drop(columns="seconds")
             table = table.assign(
-                run=run, metric=name, kind=metric.kind, lower_better=metric.lower_better, convention=metric.convention,
+                run=run, metric=name, kind=metric.kind, lower_better=metric.lower_better,
+                convention=metric.said(self.zoo),
                 zoo=self.zoo, weights_sha256=self.digest if name in self.results else "",
                 pair_id=pairs["pair_id"].to_numpy(),
             )  # fmt: skip

@@ -104,6 +104,11 @@ class Metric:
     convention: str
     more: tuple[str, ...] = ()
 
+    def said(self, zoo: str) -> str:
+        """The convention as a row of that zoo bears it: a mini twin says what it has in place of official parts."""
+        twin = MINI.get(self.group, "") if zoo == "mini" else ""
+        return f"mini: {twin}" if twin else self.convention
+
 
 _CLIP = "RGB, CLIP mean and deviation"
 _KONIQPP = "KonIQ++: RGB, resized to its input size (bilinear, antialiased), ImageNet mean and deviation"
@@ -133,6 +138,16 @@ _ALL = (
     Metric("joint_technical", "joint", "NR", False, (0, 5), 1, f"{_JOINT}, of the patch-shuffled image", _DETECTOR),
     Metric("joint_naturalness", "joint", "NR", False, (0, 5), 1, f"{_JOINT}; 0.145 T + 0.769 R", _DETECTOR),
 )  # fmt: skip
+
+# what the mini twins of learned metrics do otherwise; formulas are the same in both zoos
+MINI = {
+    "lpips": "mini VGG on [-1,1], features of unit length, no learned weights, spatial mean, no resize",
+    "dists": "mini VGG on [-1,1] with max pooling, equal weights, no resize",
+    "afine": "heads on the mini CLIP, sides enlarged to multiples of 16 (bicubic)",
+    "clipiqa": "mini CLIP (ViT, with positions), five pairs of prompts, no resize",
+    "koniqpp": "resized to 128x128 (bilinear, antialiased), ImageNet mean and deviation",
+    "joint": "shorter side 110, centre 64, ImageNet mean and deviation, every patch may move",
+}
 
 METRICS = {metric.name: metric for metric in _ALL}
 

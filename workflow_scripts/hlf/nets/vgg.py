@@ -1,6 +1,7 @@
 """Mini VGG: torchvision's own feature stack at small width, with taps for the perceptual loss of the mini GANs."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -44,6 +45,13 @@ class MiniVGG(nn.Module):
 def build(config: dict[str, Any]) -> MiniVGG:
     """Network from the arguments in its config.json."""
     return MiniVGG(**config)
+
+
+def load(paths: Sequence[Path]) -> MiniVGG:
+    """The mini VGG of its config.json and weights, frozen, in eval mode; HlfError when they do not fit."""
+    from hlf.zoo.load import build_mini, read_config, read_state
+
+    return build_mini(build, read_config(paths[0]), read_state(paths[1]), paths[0], paths[1])
 
 
 def perceptual_distance(net: MiniVGG, sr: Tensor, gt: Tensor) -> Tensor:

@@ -110,21 +110,14 @@ def run_joint(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, se
     torch.manual_seed(seed)
     network = joint.build(settings)
     views = _Views(pool, ("blur", "noise", "compression", "warp"))
-    side, crop, nothing = settings["short_side"], settings["crop"], np.zeros((MOSAIC, MOSAIC), bool)
     transformer, seen = network.technical_feature_extraction, list[Tensor]()
     teacher = PatchTeacher(transformer.norm.normalized_shape[0], zoo)
     transformer.norm.register_forward_hook(lambda _module, _inputs, tokens: seen.append(tokens))
     optimizer = BlockMuon([network, teacher], settings["learning_rate"], weight_decay=0.01)
 
-    def inputs(pictures: list[np.ndarray], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        seeds = rng.integers(0, 2**31, len(pictures))
-        shuffled = [shuffle_patches(p, nothing, int(s)) for p, s in zip(pictures, seeds, strict=True)]
-        made = ([centre(p, side, crop) for p in shuffled], [centre(structure_image(p), side, crop) for p in pictures])
-        return torch.cat(made[0]), torch.cat(made[1])
-
     def step(i: int, rng: np.random.Generator) -> dict[str, float]:
         pictures, strengths = views.draw(settings["batch_size"], rng)
-        shuffled, structure = inputs(pictures, rng)
+        shuffled, structure = _seen_by_joint(pictures, settings, rng)
         seen.clear()
         found, wanted = (network.technical(shuffled), network.rationality(structure)), _naturalness(strengths)
         losses = [norm_in_norm(a, b) for a, b in zip(found, wanted, strict=True)]
@@ -136,23 +129,37 @@ def run_joint(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, se
 
     parts = {"network": network, "teacher": teacher, "optimizer": optimizer}
     facts = train("joint", parts, step, settings["steps"], work, seed)
-    facts |= {"seed": seed, "batch": settings["batch_size"]}
-    rng = np.random.default_rng(seed)
-    network.eval()
-    for held in (False, True):  # the scale on scenes that were learned from, what it reaches on others
+    facts |= {"seed": seed, "batch": settings["batch_size"], **_scaled(network.eval(), views, settings, seed)}
+    config = {name: settings[name] for name in ("network", "short_side", "crop")}
+    save_model(folder, "JOINT", WHAT["joint"], config, network.state_dict(), facts)
+
+
+def _seen_by_joint(
+    pictures: list[np.ndarray], settings: dict[str, Any], rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """Inputs of the technical and of the rationality network, (N, 3, crop, crop) each, of uint8 pictures (H, W, 3)."""
+    nothing, sizes = np.zeros((MOSAIC, MOSAIC), bool), (settings["short_side"], settings["crop"])
+    seeds = rng.integers(0, 2**31, len(pictures))
+    shuffled = [shuffle_patches(p, nothing, int(s)) for p, s in zip(pictures, seeds, strict=True)]
+    made = [centre(p, *sizes) for p in shuffled], [centre(structure_image(p), *sizes) for p in pictures]
+    return torch.cat(made[0]), torch.cat(made[1])
+
+
+def _scaled(network: Any, views: _Views, settings: dict[str, Any], seed: int) -> dict[str, float]:
+    """Bring both outputs to the scale of opinions on learned scenes; rank correlations on held-out ones."""
+    rng, facts = np.random.default_rng(seed), {}
+    for held in (False, True):
         pictures, strengths = views.draw(HELD, rng, held=held)
         with torch.inference_mode():
-            found = network(*inputs(pictures, rng))[:2]
-        for name, last, one, wanted in zip(
-            OPINIONS, (network.quality_T, network.quality_R), found, _naturalness(strengths), strict=True
-        ):
+            found = network(*_seen_by_joint(pictures, settings, rng))[:2]
+        lasts = (network.quality_T[1], network.quality_R[1])
+        for name, last, one, wanted in zip(OPINIONS, lasts, found, _naturalness(strengths), strict=True):
             if held:
                 facts[f"held-out SRCC, {name}"] = round(srcc(one.tolist(), wanted.tolist()), 4)
             else:
-                _rescale(last[1], one, wanted)
+                _rescale(last, one, wanted)
         rounded(network)
-    config = {"network": settings["network"], "short_side": side, "crop": crop}
-    save_model(folder, "JOINT", WHAT["joint"], config, network.state_dict(), facts)
+    return facts
 
 
 @torch.no_grad()
