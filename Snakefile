@@ -16,6 +16,7 @@ pathvars:
 
 
 include: "rules/common.smk"
+include: "rules/keys.smk"
 include: "rules/zoo.smk"  # the mini zoo, only when asked for: train_zoo
 include: "rules/images.smk"  # 3.1 ground truth
 include: "rules/degradation.smk"  # 3.1 LR images

@@ -20,10 +20,7 @@ from hlf import config as hlf_config
 from hlf import digest
 from hlf.backbones.registry import BACKBONES
 from hlf.errors import HlfError
-from hlf.iqa.registry import GROUPS, METRICS
-from hlf.iqa.registry import entries as iqa_entries
-from hlf.sr.registry import has_weights, registered
-from hlf.zoo.registry import ENTRIES, needed, weight_paths
+from hlf.zoo.registry import ENTRIES, weight_paths
 from hlf.training.recipes import RECIPES, made_by
 
 ROOT = Path(workflow.basedir)
@@ -201,108 +198,6 @@ def missing_parts(key_text):
             else ""
         )
         yield f"{what}: {reason}{where}"
-
-
-# --- keys and inputs that depend on wildcards, one function per rule ---
-
-
-def sr_key(wildcards):
-    """Key of one SR model: its own module, weights and options, none of another model's."""
-    name, names = wildcards.model, [
-        "sr.precision",
-        "sr.tile",
-        "sr.tile_overlap",
-        "sr.batch_size",
-        "sr.shards",
-    ]
-    options = config["sr"].get(name, {})
-    if options:
-        names.append(f"sr.{name}")
-    zoo = config["zoo"]["use"]
-    files = needed(zoo, name, options) if has_weights(name) else []
-    used = {f"weights.{one}": weights(one) for one in files}
-    more = {"zoo": zoo, **used, **captions_digest(options)}
-    return key(
-        "super_resolve", *names, modules=(registered()[name],), model=name, **more
-    )
-
-
-def captions_digest(options):
-    """Digest of a model's file of captions, so that a changed caption is noticed; nothing for models without one."""
-    if not options.get("captions"):
-        return {}
-    if not Path(options["captions"]).is_file():
-        reason = "does not exist; give a CSV file with columns image_id, caption"
-        return {"captions": f"missing: {options['captions']} {reason}"}
-    cache_file = ROOT / ".snakemake" / "hlf_weights.json"
-    return {"captions": digest.files_digest([Path(options["captions"])], cache_file)}
-
-
-def iqa_key(wildcards):
-    """Key of the measures: each group's own code and weights, so that a measure added later makes none of the others anew.
-
-    Missing weights stop the run with iqa.strict; without, their rows say so.
-    """
-    names = ("metrics", "shards", "joint_mask", "trust_koniqpp_file")
-    zoo, mask = config["zoo"]["use"], config["iqa"]["joint_mask"]
-    more = {"zoo": zoo}
-    for name in config["iqa"]["metrics"]:
-        if name in METRICS:
-            group = METRICS[name].group
-            more[f"metric.{name}"] = f"{METRICS[name]} {METRICS[name].said(zoo)}"
-            script = ROOT / "workflow_scripts" / "measure_iqa.py"
-            more[f"code.{group}"] = digest.code_digest(script, (GROUPS[group].module,))
-            for entry in iqa_entries(name, zoo, mask):
-                found = weights(entry)
-                missing = found.startswith("missing: ") and not config["iqa"]["strict"]
-                more[f"weights.{entry}"] = "absent" if missing else found
-    return key("measure_iqa", *(f"iqa.{name}" for name in names), **more)
-
-
-def backbone_key(script, backbone, *names, **more):
-    """Key of a rule that uses one backbone of the zoo."""
-    modules = (BACKBONES[backbone],) if backbone in BACKBONES else ()
-    facts = {
-        "zoo": config["zoo"]["use"],
-        "backbone": backbone,
-        f"weights.{backbone}": weights(backbone),
-    }
-    return key(script, *names, modules=modules, **{**facts, **more})
-
-
-def similarity_key(wildcards):
-    """Key of the similarity of one shard."""
-    names = ("sampling.batch_size", "sampling.shards", "metric.resize_mode")
-    return backbone_key("embed_pairs", config["sampling"]["backbone"], *names)
-
-
-def zero_shot_key(wildcards):
-    """Key of one untuned backbone's scores."""
-    return backbone_key(
-        "score_zero_shot",
-        wildcards.backbone,
-        "metric.resize_mode",
-        "metric.eval_batch_size",
-    )
-
-
-def finetune_key(wildcards):
-    """Key of one fine-tuning: every setting of the metric but the list of the other backbones."""
-    names = [
-        f"metric.{k}"
-        for k in config["metric"]
-        if k not in ("backbones", "eval_batch_size")
-    ]
-    return backbone_key(
-        "finetune_metric", wildcards.backbone, *names, **table_facts("images")
-    )
-
-
-def tuned_key(wildcards):
-    """Key of one tuned backbone's scores; the weights are an input."""
-    name = wildcards.backbone
-    modules = (BACKBONES[name],) if name in BACKBONES else ()
-    return key("score_tuned", "metric.eval_batch_size", modules=modules, backbone=name)
 
 
 def photograph_listing():

@@ -81,7 +81,7 @@ def planned(
 
 def scripts_of_rules() -> dict[str, tuple[str, str]]:
     """Per rule with a script: the script's name, and the text of the expression that makes its key."""
-    common = (ROOT / "rules/common.smk").read_text(encoding="utf8")
+    common = "".join((ROOT / f"rules/{name}.smk").read_text(encoding="utf8") for name in ("common", "keys"))
     functions = dict(re.findall(r"^def (\w+)\(.*?\):\n(.*?)(?=^\S|\Z)", common, re.MULTILINE | re.DOTALL))
     found = {}
     for path in sorted((ROOT / "rules").glob("*.smk")):
