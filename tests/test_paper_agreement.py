@@ -25,7 +25,7 @@ def full() -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
     rows = [
         scores[["run", "pair_id"]].assign(
             metric=name, value=(1 - k / 14) * (-1) ** k * scores["score"] + rng.normal(0, 0.1, len(scores)),
-            kind="FR", lower_better=True, convention="paper", zoo="", weights_sha256="",
+            kind="FR", lower_better=True, convention="paper", zoo="" if k < 3 else "mini", weights_sha256="",
             version="1", status="ok",
         )
         for k, name in enumerate(expected.METRIC_NAMES)
@@ -188,4 +188,5 @@ def test_panel_draws_points_of_all_models_and_the_logistic(full) -> None:
     fit = stats.logistic4(wide["PSNR"], truth["score"])
     assert curve.get_ydata() == pytest.approx(fit.curve(curve.get_xdata()))
     assert f"{stats.srcc(wide['PSNR'], truth['score']):.3f}" in plots["PSNR"].get_title(loc="left")
-    assert not plots["CLIP-IQA"].lines and "SRCC undefined, n = 0" in plots["CLIP-IQA"].get_title(loc="left")
+    empty = plots["CLIP-IQA (mini)"]
+    assert not empty.lines and "SRCC undefined, n = 0" in empty.get_title(loc="left")

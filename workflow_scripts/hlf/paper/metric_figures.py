@@ -141,7 +141,7 @@ def metric_scatter_panel(
 
 
 def _wrapped(name: str) -> list[str]:
-    return textwrap.wrap(name, 30)
+    return textwrap.wrap(name, 26)
 
 
 def _panel(ax: Any, values: "np.ndarray", truth: "pd.DataFrame", name: str) -> None:
