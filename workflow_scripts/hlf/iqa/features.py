@@ -134,7 +134,7 @@ def _mini_lpips(paths: list[Path]) -> "Callable[[Tensor, Tensor], Tensor]":
     from hlf.nets import vgg
 
     network = vgg.load(paths)
-    network.taps = Remembered(network.taps)  # type: ignore[method-assign]
+    network.taps = Remembered(network.taps)  # type: ignore[method-assign, assignment]
     return lambda sr, gt: vgg.perceptual_distance(network, sr, gt)
 
 
