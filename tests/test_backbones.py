@@ -64,6 +64,21 @@ def test_embedding_is_of_one_size_for_any_picture_and_reaches_every_pixel(zoo, n
     assert torch.isfinite(images.grad).all() and (images.grad.abs().amax(1) > 0).float().mean() > 0.95
 
 
+@pytest.mark.parametrize("name", list(BACKBONES))
+def test_patch_tokens_stand_row_by_row_and_follow_their_place(zoo, name):
+    backbone = load_backbone(name, "mini", zoo)
+    side = backbone.description.preprocess.size
+    gt = to_tensor(smooth(side, side))[None]
+    changed = gt.clone()
+    changed[..., : side // 4, -side // 4 :] = 1 - changed[..., : side // 4, -side // 4 :]
+    with torch.no_grad():
+        tokens = backbone.tokens(torch.cat([gt, changed]))
+    grid = round(tokens.shape[1] ** 0.5)
+    assert tokens.shape[:2] == (2, grid * grid) and tokens.dtype == torch.float32
+    moved = (tokens[0] - tokens[1]).norm(dim=-1).reshape(grid, grid)
+    assert moved[: grid // 4, -(grid // 4) :].mean() > 2 * moved.mean()
+
+
 def test_dinov2_embedding_is_the_normalised_class_token():
     backbone = tiny_dino()
     image = to_tensor(smooth(32, 32))[None]

@@ -103,9 +103,21 @@ class Backbone(nn.Module, ABC):
     def embed(self, pixels: Tensor) -> Tensor:
         """Normalised (N, 3, size, size) to (N, D)."""
 
+    @abstractmethod
+    def patch_tokens(self, pixels: Tensor) -> Tensor:
+        """Normalised (N, 3, size, size) to the last layer's patch tokens (N, g * g, width), row by row."""
+
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) float in [0, 1] to embeddings (N, D), float32, not normalised; differentiable."""
         return self.embed(self.description.preprocess(images)).float()
+
+    def tokens(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W) float in [0, 1] to patch tokens (N, g * g, width), float32; differentiable."""
+        return self.patch_tokens(self.description.preprocess(images)).float()
+
+    def distance(self, sr: Tensor, gt: Tensor) -> Tensor:
+        """What `forward` gave for SR and GT to the metric's raw value (N,): 0 = same, lower is better."""
+        return hlf_distance(sr, gt)
 
 
 def hlf_distance(a: Tensor, b: Tensor) -> Tensor:

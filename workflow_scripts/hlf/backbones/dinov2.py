@@ -29,6 +29,10 @@ class Dinov2Backbone(Backbone):
         """See Backbone."""
         return self.tower(pixel_values=pixels).pooler_output
 
+    def patch_tokens(self, pixels: Tensor) -> Tensor:
+        """See Backbone; after the final LayerNorm."""
+        return self.tower(pixel_values=pixels).last_hidden_state[:, 1:]
+
 
 def build(description: Description) -> Dinov2Backbone:
     """Backbone without trained weights."""

@@ -37,6 +37,11 @@ class PeCoreBackbone(Backbone):
         """See Backbone."""
         return self.tower(pixels)
 
+    def patch_tokens(self, pixels: Tensor) -> Tensor:
+        """See Backbone; before the attention pooling."""
+        trunk: Any = self.tower.get_submodule("trunk")  # timm's class, whose attributes no checker knows
+        return trunk.forward_features(pixels)[:, trunk.num_prefix_tokens :]
+
 
 def build(description: Description) -> PeCoreBackbone:
     """Backbone without trained weights."""

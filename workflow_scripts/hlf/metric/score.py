@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hlf.backbones.base import hlf_distance
 from hlf.backbones.embed import embed_files
 from hlf.columns import conform
 
@@ -43,6 +42,8 @@ def score_pairs(
     embeddings = dict(zip(paths, embed_files([results / p for p in paths], backbone, batch_size, device), strict=True))
     gt, sr = (torch.stack([embeddings[p] for p in pairs[c]]) for c in ("gt_path", "sr_path"))
     description = backbone.description
-    table = pairs[["pair_id"]].assign(value=hlf_distance(sr, gt).double().numpy(), run=run, backbone=description.name)
+    table = pairs[["pair_id"]].assign(
+        value=backbone.distance(sr, gt).double().numpy(), run=run, backbone=description.name
+    )
     table = table.assign(tuned=tuned, zoo=description.zoo, weights_sha256=weights_sha256)
     return conform(table.merge(split[["pair_id", "part"]], on="pair_id"), "metric_scores")

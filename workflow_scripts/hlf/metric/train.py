@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hlf.backbones.base import Backbone, hlf_distance
+from hlf.backbones.base import Backbone
 from hlf.errors import HlfError
 from hlf.files import atomic
 from hlf.images import read_image, to_tensor
@@ -127,7 +127,7 @@ def _epoch(
     total, device = 0.0, next(backbone.parameters()).device
     for start in range(0, len(order), batch_size):
         sr, gt, score = pairs.batch(order[start : start + batch_size], device)
-        predicted = hlf_distance(*backbone(torch.cat([sr, gt])).chunk(2))
+        predicted = backbone.distance(*backbone(torch.cat([sr, gt])).chunk(2))
         loss = nn.functional.mse_loss(predicted, score)
         if not torch.isfinite(loss):
             raise HlfError(f"fine-tuning of {backbone.description.name} diverged; lower metric.learning_rate")
@@ -144,7 +144,7 @@ def _predict(backbone: Backbone, pairs: PairSet) -> np.ndarray:
     found, device = [], next(backbone.parameters()).device
     for i in range(len(pairs.score)):
         sr, gt, _ = pairs.batch(np.array([i]), device)
-        found.append(float(hlf_distance(backbone(sr), backbone(gt))))
+        found.append(float(backbone.distance(backbone(sr), backbone(gt))))
     return np.array(found)
 
 
