@@ -118,7 +118,7 @@ def _tell(table: "pd.DataFrame", summary: "pd.DataFrame", lonely: list[str], arg
         print(json.dumps({"output": str(args.output), "summary": rows}, indent=1))
         return
     for row in summary.to_dict("records"):
-        interval = "" if math.isnan(row["low"]) else " (95 %: {low:.4f} to {high:.4f})".format(**row)
+        interval = "" if math.isnan(row["low"]) else f" (95 %: {row['low']:.4f} to {row['high']:.4f})"
         better = "lower" if row["lower_better"] else "higher"
         print(f"{row['metric']}: mean {row['mean']:.4f}{interval} of {row['n']} pictures, {better} is better")
     values = int((table["status"] == "ok").sum())
