@@ -19,7 +19,7 @@ from hlf.sr.folder import FolderRun, upscale_folder
 from hlf.sr.options import resolve
 from hlf.sr.registry import load_upscaler, model_module, registered
 from hlf.sr.tiling import AUTO
-from hlf.zoo.registry import ZOOS
+from hlf.zoo.entries import ZOOS
 
 
 def main(argv: Sequence[str] | None = None) -> int:
