@@ -3,7 +3,7 @@
 from hlf.iqa.registry import GROUPS, METRICS
 from hlf.iqa.registry import entries as iqa_entries
 from hlf.sr.registry import has_weights, registered
-from hlf.zoo.registry import needed
+from hlf.zoo.registry import entry_name, needed
 
 
 def sr_key(wildcards):
@@ -62,27 +62,32 @@ def iqa_key(wildcards):
 def backbone_key(script, backbone, *names, **more):
     """Key of a rule that uses one backbone of the zoo."""
     modules = (BACKBONES[backbone],) if backbone in BACKBONES else ()
+    metric = config["metric"]
+    options = {
+        "resize_mode": metric["resize_mode"],
+        "pooling": metric["pooling"].get(backbone, ""),
+        "variant": metric["variants"].get(backbone, ""),
+    }
+    entry = entry_name(config["zoo"]["use"], backbone, options["variant"])
     facts = {
         "zoo": config["zoo"]["use"],
         "backbone": backbone,
-        f"weights.{backbone}": weights(backbone),
+        "options": options,
+        f"weights.{entry}": weights(entry),
     }
     return key(script, *names, modules=modules, **{**facts, **more})
 
 
 def similarity_key(wildcards):
     """Key of the similarity of one shard."""
-    names = ("sampling.batch_size", "sampling.shards", "metric.resize_mode")
+    names = ("sampling.batch_size", "sampling.shards")
     return backbone_key("embed_pairs", config["sampling"]["backbone"], *names)
 
 
 def zero_shot_key(wildcards):
     """Key of one untuned backbone's scores."""
     return backbone_key(
-        "score_zero_shot",
-        wildcards.backbone,
-        "metric.resize_mode",
-        "metric.eval_batch_size",
+        "score_zero_shot", wildcards.backbone, "metric.eval_batch_size"
     )
 
 
@@ -91,7 +96,15 @@ def finetune_key(wildcards):
     names = [
         f"metric.{k}"
         for k in config["metric"]
-        if k not in ("backbones", "eval_batch_size")
+        if k
+        not in (
+            "backbones",
+            "finetune",
+            "eval_batch_size",
+            "resize_mode",
+            "pooling",
+            "variants",
+        )
     ]
     return backbone_key(
         "finetune_metric", wildcards.backbone, *names, **table_facts("images")

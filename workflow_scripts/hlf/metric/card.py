@@ -23,6 +23,7 @@ Predicts the share of viewers who would say that the content of a super-resolved
 | Backbone | {name}, {zoo} zoo, {state} |
 | Licence of the backbone | {licence} |
 | Preprocessing | {preprocess} |
+| Compared | {pooling} |
 | Mapping | raw distance = {mapping} |
 | Calibration | {calibration} |
 
@@ -89,6 +90,7 @@ def write_card(
         state="all weights fine-tuned on human scores" if tuned else "as published, not fine-tuned on human scores",
         preprocess=_preprocess(description.preprocess),
         mapping=mapping,
+        pooling=f"pooling '{description.pooling}'" if description.pooling else "the backbone's usual embedding",
         calibration=_calibration(calibration),
         stamp=f"**{stamp}**\n" if stamp else "",
         quality=_table(quality) + ("" if tested else f"\n\n{NO_TEST}" if quality else NO_TEST),
@@ -98,8 +100,8 @@ def write_card(
 
 def convention(description: "Description", calibration: "Calibration | None", tuned: bool) -> str:
     """How a score came about, in the words of a result row."""
-    state = "tuned" if tuned else "zero-shot"
-    return f"{description.name} {state}; {_preprocess(description.preprocess)}; {_calibration(calibration)}"
+    pooling, state = description.pooling and f" ({description.pooling})", "tuned" if tuned else "zero-shot"
+    return f"{description.name}{pooling} {state}; {_preprocess(description.preprocess)}; {_calibration(calibration)}"
 
 
 def _table(facts: Mapping[str, Any]) -> str:
@@ -116,7 +118,7 @@ def _value(value: Any) -> str:
 
 
 def _licence(description: "Description") -> str:
-    from hlf.zoo.registry import ENTRIES
+    from hlf.zoo.entries import ENTRIES
 
     known = ENTRIES.get((description.zoo, description.name))
     return known.licence if known else "not known to this library"
