@@ -161,6 +161,7 @@ def test_the_card_tells_what_the_run_knows(tmp_path):
         assert words in card
     HighLevelFidelity(tiny_dino()).save_pretrained(tmp_path / "zero")
     other = (tmp_path / "zero/README.md").read_text()
+    assert "Predicts the share of viewers" in card and "Predicts" not in other and "no share of viewers" in other
     assert "as published, not fine-tuned" in other and "Correlations on the test part are not stored" in other
 
 

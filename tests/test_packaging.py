@@ -92,6 +92,11 @@ def test_links_of_pages_lead_somewhere(page: str) -> None:
     assert [t for t in targets if not (ROOT / page).parent.joinpath(t).exists()] == []
 
 
+def test_types_reach_those_who_import_the_library() -> None:
+    data = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["hlf"]
+    assert "py.typed" in data and (ROOT / "workflow_scripts/hlf/py.typed").is_file()
+
+
 def test_import_is_cheap() -> None:
     code = (
         "import sys, hlf, hlf.cli; print([m for m in ('torch', 'pandas', 'cv2', 'pyiqa', 'numpy') if m in sys.modules])"

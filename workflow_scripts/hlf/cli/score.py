@@ -33,7 +33,7 @@ def add(commands: Commands) -> None:
     known = [*NAMES, *METRICS]
     option(
         "-m", "--metrics", nargs="+", default=[next(iter(NAMES))], choices=known, metavar="METRIC",
-        help=f"{', '.join(known)} (default: %(default)s)",
+        help=f"{', '.join(known)} (default: {next(iter(NAMES))})",
     )  # fmt: skip
     option(
         "-o", "--output", required=True, type=Path, help="CSV file, one row per picture and metric; <name>_summary.csv"
@@ -50,7 +50,7 @@ def add(commands: Commands) -> None:
         "--pair-by",
         choices=PAIR_BY,
         default=PAIR_BY[0],
-        help="path without ending, path with it, or columns image, ref",
+        help="stem: path in the folder without ending; name: with it; csv: columns image, ref of -t (default: stem)",
     )
     option("--suffix", default="", help="what SR names have behind GT names, such as _SwinIR")
     option("--fail-on-missing", action="store_true", help="score nothing when a picture has no partner")

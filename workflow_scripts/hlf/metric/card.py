@@ -14,8 +14,7 @@ tags: [image-quality, super-resolution, full-reference, {name}]
 ---
 # HLF metric on {name}
 
-Predicts the share of viewers who would say that the content of a super-resolved image differs from its ground truth:
-{mapping} of the embeddings of both, 0 = nobody, 1 = everybody; lower is better (paper, section 4.2).
+{claim}
 
 {stamp}
 | what | how |
@@ -53,6 +52,11 @@ Rocafort, Su, Gomez-Villa, Vazquez-Corral: Evaluating and Preserving High-level 
 arXiv 2512.07037, 2025.
 """
 
+TUNED = """Predicts the share of viewers who would say that the content of a super-resolved image differs from its
+ground truth: {mapping} of the embeddings of both, 0 = nobody, 1 = everybody; lower is better (paper, section 4.2)."""
+ZERO_SHOT = """Distance of a super-resolved image from its ground truth: {mapping} of the embeddings of both, lower is
+better. It is not fine-tuned on human scores, so it is no share of viewers (paper, section 4.2)."""
+
 # facts whose name holds one of these words tell how good the metric is
 QUALITY = ("SRCC", "PLCC", "MSE", "ceiling", "test pairs", "validation pairs", "calibration error")
 NO_TEST = "Correlations on the test part are not stored with this model; Table 3 of the run that made it holds them."
@@ -89,6 +93,7 @@ def write_card(
         zoo=description.zoo,
         state="all weights fine-tuned on human scores" if tuned else "as published, not fine-tuned on human scores",
         preprocess=_preprocess(description.preprocess),
+        claim=(TUNED if tuned else ZERO_SHOT).format(mapping=mapping),
         mapping=mapping,
         pooling=f"pooling '{description.pooling}'" if description.pooling else "the backbone's usual embedding",
         calibration=_calibration(calibration),
