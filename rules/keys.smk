@@ -91,7 +91,7 @@ def finetune_key(wildcards):
     names = [
         f"metric.{k}"
         for k in config["metric"]
-        if k not in ("backbones", "eval_batch_size")
+        if k not in ("backbones", "eval_batch_size", "threshold", "planted")
     ]
     return backbone_key(
         "finetune_metric", wildcards.backbone, *names, **table_facts("images")
@@ -103,3 +103,25 @@ def tuned_key(wildcards):
     name = wildcards.backbone
     modules = (BACKBONES[name],) if name in BACKBONES else ()
     return key("score_tuned", "metric.eval_batch_size", modules=modules, backbone=name)
+
+
+def backbone_modules():
+    """Modules of every backbone of Table 3."""
+    names = config["metric"]["backbones"]
+    return tuple(BACKBONES[name] for name in names if name in BACKBONES)
+
+
+def behaviour_key():
+    """Key of the probe: every backbone of Table 3 with its code and weights; the tuned ones are inputs."""
+    names = config["metric"]["backbones"]
+    return key(
+        "probe_metric",
+        "metric.backbones",
+        "metric.resize_mode",
+        "metric.planted",
+        "images.crop",
+        "images.objects",
+        modules=backbone_modules(),
+        zoo=config["zoo"]["use"],
+        **{f"weights.{name}": weights(name) for name in names},
+    )
