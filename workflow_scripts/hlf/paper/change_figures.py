@@ -144,7 +144,7 @@ def change_examples(
             top = _top(column)
             for i, heat in enumerate(column):
                 drawn = _lay_over(axes[i][j], heat, top)
-            _bar(page, axes[-1][j], drawn)
+            _bar(page, axes[-1][j], drawn, top)
         page.label(UNIT, 0.05)
     return page.figure
 
@@ -155,24 +155,30 @@ def _grey(picture: np.ndarray) -> np.ndarray:
 
 
 def _top(heats: Sequence[np.ndarray]) -> float:
-    """Value of the brightest colour: the median of the maps' maxima, so that one strong map does not hide the others."""
-    return max(LEAST_TOP, float(np.median([np.nanmax(heat) for heat in heats])))
+    """Value of the brightest colour."""
+    return max(LEAST_TOP, *(float(np.nanmax(heat)) for heat in heats))
 
 
 def _lay_over(ax: Any, heat: np.ndarray, top: float) -> Any:
-    """The map over what the axes show, the more opaque the higher."""
-    opacity = np.clip(0.15 + np.nan_to_num(heat) / top, 0, 0.85) * np.isfinite(heat)
-    return ax.imshow(np.nan_to_num(heat), cmap=COLOR_MAP, vmin=0, vmax=top, alpha=opacity, interpolation="none")
+    """The map over what the axes show, the more opaque the higher; colours by its square root, to show weak places too."""
+    from matplotlib.colors import PowerNorm
+
+    scale = PowerNorm(0.5, 0, top)
+    values = np.nan_to_num(heat)
+    opacity = np.clip(0.1 + np.asarray(scale(values)), 0, 0.85) * np.isfinite(heat)
+    return ax.imshow(values, cmap=COLOR_MAP, norm=scale, alpha=opacity, interpolation="none")
 
 
-def _bar(page: style.Page, above: Any, drawn: Any) -> None:
+def _bar(page: style.Page, above: Any, drawn: Any, top: float) -> None:
     """A colour bar as wide as a column of maps, below its last one."""
     place = above.get_position()
     total = page.figure.get_size_inches()[1]
     cax = page.figure.add_axes((place.x0, place.y0 - 0.16 / total, place.width, 0.08 / total))
-    bar = page.figure.colorbar(drawn, cax=cax, orientation="horizontal", extend="max")
+    bar = page.figure.colorbar(drawn, cax=cax, orientation="horizontal", ticks=[0, top / 4, top])
     bar.ax.tick_params(labelsize=6.5, length=2)
-    bar.ax.locator_params(nbins=3)
+    labels = bar.ax.set_xticklabels(["0", f"{top / 4:.2f}", f"{top:.2f}"])
+    for label, side in zip(labels, ("left", "center", "right"), strict=True):
+        label.set_horizontalalignment(side)  # neighbouring bars stand close together
 
 
 def _frame(ax: Any, box: "Box", text: str = "") -> None:
@@ -182,4 +188,5 @@ def _frame(ax: Any, box: "Box", text: str = "") -> None:
     look: dict[str, Any] = {"fill": False, "edgecolor": FRAME, "linewidth": 1.2}
     ax.add_patch(Rectangle((left - 0.5, top - 0.5), right - left, bottom - top, **look))
     if text:
-        ax.text(left + 2, top + 2, text, ha="left", va="top", fontsize=8, fontweight="bold", color=FRAME)
+        plate = {"facecolor": FRAME, "edgecolor": "none", "pad": 1.0}
+        ax.text(left + 2, top + 2, text, ha="left", va="top", fontsize=7, fontweight="bold", color="white", bbox=plate)
