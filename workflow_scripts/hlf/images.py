@@ -45,8 +45,7 @@ def read_image(path: str | Path, min_side: int = 1) -> "np.ndarray":
 
 def decode_image(data: bytes, name: str, min_side: int = 1) -> "np.ndarray":
     """As `read_image`, from bytes that were already read; `name` stands in the error sentence."""
-    import numpy as np
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     if not data:
         raise ImageError(f"image {name} is empty (0 bytes)")
@@ -55,9 +54,7 @@ def decode_image(data: bytes, name: str, min_side: int = 1) -> "np.ndarray":
             # a decompression bomb is refused instead of merely warned about
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(data)) as handle:
-                handle.load()
-                picture = ImageOps.exif_transpose(handle)
-                array = np.asarray(_to_rgb(picture))
+                array = from_pil(handle)
     except Exception as error:  # Pillow's plugins raise nearly every type on broken files
         # Pillow names the buffer by its memory address, which would differ from run to run
         reason = re.sub(r" ?<_io.BytesIO object at 0x[0-9a-f]+>", "", str(error)) or type(error).__name__
@@ -66,6 +63,15 @@ def decode_image(data: bytes, name: str, min_side: int = 1) -> "np.ndarray":
     if min(height, width) < min_side:
         raise ImageError(f"image {name} is {width}x{height}, expected at least {min_side} pixels on each side")
     return array
+
+
+def from_pil(picture: "Image.Image") -> "np.ndarray":
+    """A Pillow picture of any mode to uint8 RGB (H, W, 3) by the rules of this module."""
+    import numpy as np
+    from PIL import ImageOps
+
+    picture.load()
+    return np.asarray(_to_rgb(ImageOps.exif_transpose(picture)))
 
 
 def _to_rgb(picture: "Image.Image") -> "Image.Image":
@@ -147,8 +153,30 @@ def check_batch(tensor: "torch.Tensor", name: str) -> None:
     if tensor.ndim != 4 or tensor.shape[1] != 3 or not tensor.numel() or not tensor.is_floating_point():
         raise HlfError(f"{name}: expected a float tensor (N, 3, H, W), got {tuple(tensor.shape)} of {tensor.dtype}")
     low, high = float(tensor.min()), float(tensor.max())
-    if torch.isnan(tensor).any() or low < -1e-6 or high > 1 + 1e-6:
+    if torch.isnan(tensor).any():
+        count = int(torch.isnan(tensor).sum())
+        raise HlfError(f"{name}: expected values in [0, 1], got nan in {count} of {tensor.numel()} places")
+    if low < -1e-6 or high > 1 + 1e-6:
         raise HlfError(f"{name}: expected values in [0, 1], got {low:.4g} to {high:.4g}; divide 8-bit values by 255")
+
+
+def rgb_batch(tensor: "torch.Tensor", name: str) -> "torch.Tensor":
+    """A float batch (N, 1, H, W) or (N, 3, H, W) as (N, 3, H, W), grey repeated; values are not looked at.
+
+    Raises:
+        HlfError: another shape or type; an alpha channel, which only files and Pillow pictures may have.
+    """
+    if tensor.ndim == 4 and tensor.shape[1] in (2, 4):
+        raise HlfError(
+            f"{name}: expected 3 channels (RGB) or 1 (grey), got {tensor.shape[1]}; compose the alpha channel over a "
+            "background first, or give the file itself, which is composed over white"
+        )
+    if tensor.ndim != 4 or tensor.shape[1] not in (1, 3) or not tensor.numel() or not tensor.is_floating_point():
+        hint = "" if tensor.is_floating_point() else "; convert to float and divide 8-bit values by 255"
+        raise HlfError(
+            f"{name}: expected a float tensor (N, 3, H, W), got {tuple(tensor.shape)} of {tensor.dtype}{hint}"
+        )
+    return tensor.expand(-1, 3, -1, -1) if tensor.shape[1] == 1 else tensor
 
 
 def list_images(folder: str | Path, recursive: bool = True) -> list[Path]:

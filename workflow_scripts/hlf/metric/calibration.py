@@ -98,7 +98,7 @@ class Calibration:
         if self.kind == "logistic":
             return {"kind": self.kind, "c": self.c, "k": self.k}
         if self.kind == "isotonic":
-            return {"kind": self.kind, "knots": [list(knot) for knot in self.knots]}
+            return {"kind": self.kind, "knots": [[float(s), float(share)] for s, share in self.knots]}
         return {"kind": self.kind}
 
     @staticmethod

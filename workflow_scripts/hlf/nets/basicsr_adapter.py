@@ -120,6 +120,15 @@ def degradation(name: str) -> Any:
     return _imported("basicsr.data.degradations", name)
 
 
+def registry(name: str) -> Any:
+    """Registry of basicsr, such as `METRIC_REGISTRY` or `LOSS_REGISTRY`, by which its option files find classes.
+
+    Raises:
+        HlfError: basicsr is not installed.
+    """
+    return _imported("basicsr.utils.registry", name)
+
+
 def diff_jpeg() -> "nn.Module":
     """JPEG of a batch (N, 3, H, W) in [0, 1] with a quality per image (N,), rounding as a file does; not clamped.
 

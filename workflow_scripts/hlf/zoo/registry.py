@@ -1,6 +1,7 @@
 """Which files each model needs, where they are published, and under which licence. Two zoos, never mixed."""
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -202,6 +203,17 @@ ENTRIES: dict[tuple[str, str], Entry] = {
         ("afine.pth",), f"{_HUB} chaofengc/IQA-PyTorch-Weights", "Apache-2.0", "hlf.iqa.afine"
     ),
 }  # fmt: skip
+
+
+def zoo_folder(zoo: str, folder: str | Path | None = None) -> Path:
+    """Folder of a zoo: `folder` itself, else $HLF_ZOO, else resources/zoo/<zoo> below the working folder.
+
+    Where the working folder has none, that of the checkout which this library stands in is taken.
+    """
+    if folder or os.environ.get("HLF_ZOO"):
+        return Path(folder or os.environ["HLF_ZOO"])
+    here, checkout = (root / "resources/zoo" / zoo for root in (Path(), Path(__file__).parents[3]))
+    return checkout if checkout.is_dir() and not here.is_dir() else here
 
 
 def entry(zoo: str, name: str) -> Entry:

@@ -1,0 +1,125 @@
+"""Command `hlf score`: SR pictures against their GT with the HLF metric, and with the measures of Table 2 beside it."""
+
+import argparse
+import json
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hlf.cli.options import Commands, add_device, add_zoo
+from hlf.errors import HlfError
+from hlf.files import write_table
+from hlf.iqa.folder import PAIR_BY, Pairing, find_pairs
+from hlf.iqa.registry import METRICS, Source
+from hlf.metric.folder import score_pairing, summarise
+from hlf.metric.load import NAMES
+from hlf.zoo.registry import zoo_folder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from hlf.metric.fidelity import HighLevelFidelity
+
+
+def add(commands: Commands) -> None:
+    """Arguments of `hlf score`."""
+    score = commands.add_parser(
+        "score", help="tell for SR pictures how many viewers would say that the content changed"
+    )
+    option = score.add_argument
+    option("-t", "--target", required=True, type=Path, help="SR picture or folder; with --pair-by csv a table of pairs")
+    option("-r", "--reference", type=Path, help="GT picture or folder")
+    known = [*NAMES, *METRICS]
+    option(
+        "-m", "--metrics", nargs="+", default=[next(iter(NAMES))], choices=known, metavar="METRIC",
+        help=f"{', '.join(known)} (default: %(default)s)",
+    )  # fmt: skip
+    option(
+        "-o", "--output", required=True, type=Path, help="CSV file, one row per picture and metric; <name>_summary.csv"
+    )
+    option(
+        "--weights",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="DIR",
+        help="folders of tuned metrics (default: zero-shot)",
+    )
+    option(
+        "--pair-by",
+        choices=PAIR_BY,
+        default=PAIR_BY[0],
+        help="path without ending, path with it, or columns image, ref",
+    )
+    option("--suffix", default="", help="what SR names have behind GT names, such as _SwinIR")
+    option("--fail-on-missing", action="store_true", help="score nothing when a picture has no partner")
+    option("--resize-ref", action="store_true", help="HLF metrics resize a GT of another size to that of SR")
+    option("--raw", action="store_true", help="raw distances of HLF metrics, not calibrated")
+    option("--batch-size", type=int, default=8, help="pictures per forward of HLF metrics (default: %(default)s)")
+    option(
+        "--seed", type=int, default=42, help="of the summary's intervals and JOINT's shuffles (default: %(default)s)"
+    )
+    option("--json", action="store_true", help="print the summary as JSON")
+    add_device(score)
+    add_zoo(score)
+    score.set_defaults(function=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run `hlf score`."""
+    if args.output.suffix != ".csv":
+        raise HlfError(f"output {args.output}: expected a name ending in .csv")
+    pairing = find_pairs(args.target, args.reference, args.suffix, args.pair_by)
+    lonely = [sentence for _, _, sentence in pairing.lonely()]
+    if lonely and args.fail_on_missing:
+        raise HlfError(f"{len(lonely)} pictures have no partner, nothing was scored: {'; '.join(lonely[:3])}")
+    table = _scored(pairing, args)
+    summary = summarise(table, args.seed)
+    write_table(table, args.output)
+    write_table(summary, args.output.with_name(f"{args.output.stem}_summary.csv"))
+    _tell(table, summary, lonely, args)
+    return 1 if (table["status"] != "ok").any() else 0
+
+
+def _scored(pairing: Pairing, args: argparse.Namespace) -> "pd.DataFrame":
+    folder = zoo_folder(args.zoo, args.zoo_folder)
+    source = Source(args.zoo, folder, seed=args.seed)
+    return score_pairing(pairing, args.metrics, _metrics(args, folder), source, args.batch_size)
+
+
+def _metrics(args: argparse.Namespace, folder: Path) -> "dict[str, HighLevelFidelity]":
+    """The HLF metrics asked for, with the folder of --weights that belongs to each."""
+    from hlf.metric.load import load_metric
+    from hlf.metric.model import stored_backbone
+
+    weights = {stored_backbone(path): path for path in args.weights}
+    names = [name for name in args.metrics if name in NAMES]
+    idle = set(weights) - {NAMES[name] for name in names}
+    if idle or len(weights) < len(args.weights):
+        what = f"of backbone {min(idle)} belong to no metric of -m" if idle else "name one backbone twice"
+        raise HlfError(f"--weights {what}; expected one folder for each of {', '.join(names) or 'the HLF metrics'}")
+    return {
+        name: load_metric(
+            name, weights.get(NAMES[name]), zoo=args.zoo, zoo_folder=folder, device=args.device,
+            resize_ref=args.resize_ref, calibrated=False if args.raw else None,
+        )
+        for name in names
+    }  # fmt: skip
+
+
+def _tell(table: "pd.DataFrame", summary: "pd.DataFrame", lonely: list[str], args: argparse.Namespace) -> None:
+    """Failures on stderr, the summary on stdout."""
+    failed = table[table["status"].str.startswith("failed")]
+    for sentence in [*lonely, *(f"{row.metric} of {row.image}: {row.status}" for row in failed.itertuples())]:
+        print(f"hlf: {sentence}", file=sys.stderr)
+    if args.json:
+        rows = json.loads(summary.to_json(orient="records", double_precision=15))
+        print(json.dumps({"output": str(args.output), "summary": rows}, indent=1))
+        return
+    for row in summary.to_dict("records"):
+        interval = "" if math.isnan(row["low"]) else " (95 %: {low:.4f} to {high:.4f})".format(**row)
+        better = "lower" if row["lower_better"] else "higher"
+        print(f"{row['metric']}: mean {row['mean']:.4f}{interval} of {row['n']} pictures, {better} is better")
+    values = int((table["status"] == "ok").sum())
+    print(f"{values} values in {args.output}, {len(failed)} failed, {len(lonely)} without a partner")
