@@ -20,7 +20,8 @@ from hlf import config as hlf_config
 from hlf import digest
 from hlf.backbones.registry import BACKBONES
 from hlf.errors import HlfError
-from hlf.zoo.registry import ENTRIES, weight_paths
+from hlf.zoo.entries import ENTRIES
+from hlf.zoo.registry import weight_paths
 from hlf.training.recipes import RECIPES, made_by
 
 ROOT = Path(workflow.basedir)

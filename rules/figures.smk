@@ -152,7 +152,7 @@ rule learning_curves:
     input:
         histories=collect(
             "<results>/metric/{backbone}/history.csv",
-            backbone=config["metric"]["backbones"],
+            backbone=config["metric"]["finetune"],
         ),
         scores="<results>/study/scores.csv",
         sr="<results>/sr/sr.parquet",

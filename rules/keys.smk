@@ -3,7 +3,7 @@
 from hlf.iqa.registry import GROUPS, METRICS
 from hlf.iqa.registry import entries as iqa_entries
 from hlf.sr.registry import has_weights, registered
-from hlf.zoo.registry import needed
+from hlf.zoo.registry import entry_name, needed
 
 
 def sr_key(wildcards):
@@ -59,31 +59,40 @@ def iqa_key(wildcards):
     return key("measure_iqa", *(f"iqa.{name}" for name in names), **more)
 
 
+def backbone_facts(backbone):
+    """How one backbone of the zoo is loaded, and its weights."""
+    metric = config["metric"]
+    options = {
+        "resize_mode": metric["resize_mode"],
+        "pooling": metric["pooling"].get(backbone, ""),
+        "variant": metric["variants"].get(backbone, ""),
+    }
+    entry = entry_name(config["zoo"]["use"], backbone, options["variant"])
+    return options, {f"weights.{entry}": weights(entry)}
+
+
 def backbone_key(script, backbone, *names, **more):
     """Key of a rule that uses one backbone of the zoo."""
     modules = (BACKBONES[backbone],) if backbone in BACKBONES else ()
+    options, digests = backbone_facts(backbone)
     facts = {
         "zoo": config["zoo"]["use"],
         "backbone": backbone,
-        f"weights.{backbone}": weights(backbone),
+        "options": options,
+        **digests,
     }
     return key(script, *names, modules=modules, **{**facts, **more})
 
 
 def similarity_key(wildcards):
     """Key of the similarity of one shard."""
-    names = ("sampling.batch_size", "sampling.shards", "metric.resize_mode")
+    names = ("sampling.batch_size", "sampling.shards")
     return backbone_key("embed_pairs", config["sampling"]["backbone"], *names)
 
 
 def zero_shot_key(wildcards):
     """Key of one untuned backbone's scores."""
-    return backbone_key(
-        "score_zero_shot",
-        wildcards.backbone,
-        "metric.resize_mode",
-        "metric.eval_batch_size",
-    )
+    return backbone_key("score_zero_shot", wildcards.backbone, "metric.eval_batch_size")
 
 
 def finetune_key(wildcards):
@@ -91,7 +100,17 @@ def finetune_key(wildcards):
     names = [
         f"metric.{k}"
         for k in config["metric"]
-        if k not in ("backbones", "eval_batch_size", "threshold", "planted")
+        if k
+        not in (
+            "backbones",
+            "finetune",
+            "eval_batch_size",
+            "resize_mode",
+            "pooling",
+            "variants",
+            "threshold",
+            "planted",
+        )
     ]
     return backbone_key(
         "finetune_metric", wildcards.backbone, *names, **table_facts("images")
@@ -111,17 +130,18 @@ def backbone_modules():
     return tuple(BACKBONES[name] for name in names if name in BACKBONES)
 
 
-def behaviour_key():
-    """Key of the probe: every backbone of Table 3 with its code and weights; the tuned ones are inputs."""
-    names = config["metric"]["backbones"]
+def probe_key():
+    """Key of the probe: every backbone of Table 3 with its code and weights; the fine-tuned ones are inputs."""
+    facts = {name: backbone_facts(name) for name in config["metric"]["backbones"]}
+    digests = {k: v for _, found in facts.values() for k, v in found.items()}
     return key(
         "probe_metric",
-        "metric.backbones",
-        "metric.resize_mode",
+        "metric.finetune",
         "metric.planted",
         "images.crop",
         "images.objects",
         modules=backbone_modules(),
         zoo=config["zoo"]["use"],
-        **{f"weights.{name}": weights(name) for name in names},
+        options={name: options for name, (options, _) in facts.items()},
+        **digests,
     )

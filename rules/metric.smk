@@ -92,9 +92,12 @@ rule collect_metric:
     """One table of all scores of all backbones."""
     input:
         tables=collect(
-            "<results>/metric/{backbone}/{kind}.parquet",
+            "<results>/metric/{backbone}/zero_shot.parquet",
             backbone=config["metric"]["backbones"],
-            kind=["zero_shot", "tuned"],
+        )
+        + collect(
+            "<results>/metric/{backbone}/tuned.parquet",
+            backbone=config["metric"]["finetune"],
         ),
     output:
         table="<results>/metric/scores.parquet",

@@ -17,11 +17,11 @@ rule probe_metric:
     input:
         configs=collect(
             "<results>/metric/{backbone}/config.json",
-            backbone=config["metric"]["backbones"],
+            backbone=config["metric"]["finetune"],
         ),
         weights=collect(
             "<results>/metric/{backbone}/model.safetensors",
-            backbone=config["metric"]["backbones"],
+            backbone=config["metric"]["finetune"],
         ),
     output:
         table="<results>/metric/behaviour.parquet",
@@ -36,7 +36,7 @@ rule probe_metric:
         runtime=60,
         gpu=gpus(),
     params:
-        key=behaviour_key(),
+        key=probe_key(),
     message:
         "Probing the metrics with planted edits"
     script:
@@ -232,11 +232,11 @@ rule change_examples:
     input:
         configs=collect(
             "<results>/metric/{backbone}/config.json",
-            backbone=config["metric"]["backbones"],
+            backbone=config["metric"]["finetune"],
         ),
         weights=collect(
             "<results>/metric/{backbone}/model.safetensors",
-            backbone=config["metric"]["backbones"],
+            backbone=config["metric"]["finetune"],
         ),
         behaviour="<results>/metric/behaviour.parquet",
         scores="<results>/study/scores.csv",

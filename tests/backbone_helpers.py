@@ -9,8 +9,10 @@ import torch
 from safetensors.torch import save_file
 
 from hlf.backbones.base import Description, Preprocess
+from hlf.backbones.blip import BlipBackbone
 from hlf.backbones.dinov2 import IMAGENET, Dinov2Backbone
 from hlf.backbones.pe_core import PeCoreBackbone
+from hlf.backbones.vit import VitBackbone
 from hlf.columns import conform, pair_id
 from hlf.images import write_png
 
@@ -27,6 +29,17 @@ PE = {
 }  # fmt: skip
 
 
+VIT = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32, "image_size": 32,
+       "patch_size": 8}  # fmt: skip
+BLIP = {"vision_config": {**VIT, "initializer_range": 0.02}, "image_text_hidden_size": 8}
+CLIP = {
+    "embed_dim": 8,
+    "vision_cfg": {"image_size": 32, "patch_size": 8, "width": 16, "layers": 2, "head_width": 8},
+    "text_cfg": {"context_length": 8, "vocab_size": 20, "width": 16, "heads": 2, "layers": 1},
+    "quick_gelu": True,
+}  # fmt: skip
+
+
 def write(folder: Path, config: dict, state: dict) -> None:
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps(config))
@@ -34,11 +47,17 @@ def write(folder: Path, config: dict, state: dict) -> None:
 
 
 def tiny_backbones(root: Path) -> Path:
-    """Mini zoo of both backbones; the PE file holds a text tower too, as real ones do."""
+    """Mini zoo of all backbones; the files of PE and CLIP hold a text tower too, as real ones do."""
+    from open_clip.model import CLIP as OpenClip
+
     torch.set_num_threads(1)
     with torch.random.fork_rng():
         torch.manual_seed(3)
         dino, vision = Dinov2Backbone.build_tower(DINO), PeCoreBackbone.build_tower(PE)
+        vit, blip, clip = VitBackbone.build_tower(VIT), BlipBackbone.build_tower(BLIP), OpenClip(**CLIP)
+    write(root / "vit", VIT, vit.state_dict())
+    write(root / "blip", BLIP, blip.state_dict())
+    write(root / "clip", CLIP, clip.state_dict())
     write(root / "dinov2", DINO, dino.state_dict())
     state = {f"visual.{k}": v for k, v in vision.state_dict().items()}
     write(root / "pe-core", PE, state | {"text.embedding": torch.zeros(3, 2), "logit_scale": torch.ones(1)})

@@ -11,14 +11,16 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torchvision.transforms import InterpolationMode, v2
 
-from backbone_helpers import DINO, PE, tiny_backbones, tiny_dino
+from backbone_helpers import BLIP, CLIP, DINO, PE, VIT, tiny_backbones, tiny_dino
 from hlf.backbones.base import Description, Preprocess, hlf_distance
-from hlf.backbones.dinov2 import IMAGENET, OFFICIAL
-from hlf.backbones.pe_core import HALF, OFFICIAL_NAME, PeCoreBackbone
+from hlf.backbones.clip import from_openai
+from hlf.backbones.dinov2 import IMAGENET
+from hlf.backbones.pe_core import HALF, PeCoreBackbone
 from hlf.backbones.registry import BACKBONES, build_backbone, load_backbone
 from hlf.errors import HlfError
 from hlf.images import to_tensor
-from hlf.zoo.registry import ENTRIES, weights_sha256
+from hlf.zoo.entries import ENTRIES
+from hlf.zoo.registry import weights_sha256
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +43,7 @@ def test_weights_of_the_file_are_in_the_tower(zoo, name):
     backbone = load_backbone(name, "mini", zoo)
     assert not backbone.training and backbone.description.name == name and backbone.description.zoo == "mini"
     state = load_file(zoo / name / "model.safetensors")
+    state = from_openai(state) if name == "clip" else state
     own = backbone.tower.state_dict()
     prefix = "visual." if name == "pe-core" else ""
     assert {prefix + k for k in own} == {k for k in state if k.startswith(prefix)}
@@ -52,15 +55,18 @@ def test_weights_of_the_file_are_in_the_tower(zoo, name):
 @pytest.mark.parametrize("name", list(BACKBONES))
 def test_embedding_is_of_one_size_for_any_picture_and_reaches_every_pixel(zoo, name):
     backbone = load_backbone(name, "mini", zoo)
-    dimension = {"dinov2": DINO["hidden_size"], "pe-core": PE["embed_dim"]}[name]
+    size = {
+        "vit": (16, VIT["hidden_size"]), "clip": (CLIP["embed_dim"],), "blip": (BLIP["image_text_hidden_size"],),
+        "dinov2": (DINO["hidden_size"],), "pe-core": (PE["embed_dim"],),
+    }[name]  # fmt: skip
     # odd sizes and aspects are squashed to the tower's input
     for height, width in ((40, 56), (200, 128)):
         with torch.no_grad():
             embedding = backbone(to_tensor(smooth(height, width))[None])
-        assert embedding.shape == (1, dimension) and embedding.dtype == torch.float32
+        assert embedding.shape == (1, *size) and embedding.dtype == torch.float32
         assert torch.isfinite(embedding).all() and embedding.std() > 0
     images = torch.stack([to_tensor(smooth(64, 64, s)) for s in (1, 2)]).requires_grad_()
-    hlf_distance(*backbone(images).chunk(2)).sum().backward()
+    backbone.distance(*backbone(images).chunk(2)).sum().backward()
     assert torch.isfinite(images.grad).all() and (images.grad.abs().amax(1) > 0).float().mean() > 0.95
 
 
@@ -129,7 +135,7 @@ def test_weights_of_another_model_are_refused(tmp_path, how):
 
 
 def test_wrong_names_modes_and_configurations_are_told(zoo, tmp_path):
-    with pytest.raises(HlfError, match="backbone 'dino' is unknown, expected one of dinov2, pe-core"):
+    with pytest.raises(HlfError, match="backbone 'dino' is unknown, expected one of vit, clip, blip, dinov2, pe-core"):
         load_backbone("dino", "mini", zoo)
     with pytest.raises(HlfError, match=r"metric.resize_mode 'crop' is unknown, expected library or squash"):
         load_backbone("dinov2", "mini", zoo, "crop")
@@ -139,31 +145,6 @@ def test_wrong_names_modes_and_configurations_are_told(zoo, tmp_path):
     (folder / "dinov2" / "config.json").write_text("{}")
     with pytest.raises(HlfError, match=r"config.json lacks image_size"):
         load_backbone("dinov2", "mini", folder)
-
-
-def test_official_dinov2_layout_keeps_its_centre_crop_unless_squashed(tmp_path):
-    # the published folder, at tiny size: other name of the folder, preprocessing of the published processor
-    source = tiny_backbones(tmp_path / "mini") / "dinov2"
-    (tmp_path / "official").mkdir()
-    source.rename(tmp_path / "official" / "dinov2-base")
-    config = tmp_path / "official" / "dinov2-base" / "config.json"
-    config.write_text(json.dumps({**DINO, "model_type": "dinov2", "torch_dtype": "float32", "architectures": ["x"]}))
-    library = load_backbone("dinov2", "official", tmp_path / "official").description.preprocess
-    squash = load_backbone("dinov2", "official", tmp_path / "official", "squash").description.preprocess
-    assert library == OFFICIAL == Preprocess(224, 256, "bicubic", *IMAGENET)
-    assert squash == Preprocess(224, None, "bicubic", *IMAGENET)
-
-
-def test_official_pe_core_is_an_architecture_that_open_clip_has():
-    import open_clip
-    import timm
-
-    config = open_clip.get_model_config(OFFICIAL_NAME)
-    vision = config["vision_cfg"]
-    assert (config["embed_dim"], vision["image_size"]) == (1024, 336)
-    assert vision["timm_model_name"] in timm.list_models("vit_pe_core_*")
-    # the mean and range that open_clip's transform uses for these models
-    assert HALF == ((0.5,) * 3, (0.5,) * 3)
 
 
 @pytest.mark.parametrize("mode", ["bilinear", "bicubic"])

@@ -236,6 +236,7 @@ CROSS_MISTAKES = [
         "sampling.model_quota names pasd",
     ),
     ({"sampling.model_quota": {"bsrgan": 1}}, "sampling.model_quota is given but leaves out a model"),
+    ({"metric.finetune": ["dinov2", "vit"]}, "metric.finetune names vit, which metric.backbones does not hold"),
     ({"sr.baselines": ["bicubic", "swinir"]}, "sr.baselines names swinir, which sr.models holds too"),
     ({"sr.precision": "fp16"}, "sr.precision is fp16 with resources.device cpu"),
 ]

@@ -15,7 +15,7 @@ from hlf.nets.basicsr_adapter import rrdbnet, swinir
 from hlf.sr import bsrgan
 from hlf.sr import swinir as swinir_model
 from hlf.sr.registry import load_upscaler
-from hlf.zoo.registry import ENTRIES
+from hlf.zoo.entries import ENTRIES
 from sr_helpers import write_model
 from vectors import vector_dir
 

@@ -11,7 +11,7 @@ from hlf.iqa import joint
 from hlf.iqa.joint import OUTPUTS, ArtifactDetector, JointMetric, load_joint, shuffle_seed
 from hlf.iqa.joint_images import MOSAIC, PATCH, shuffle_patches, structure_image
 from hlf.nets import joint as net
-from hlf.zoo.registry import ENTRIES
+from hlf.zoo.entries import ENTRIES
 from iqa_helpers import JOINT, PICTURES, LeftHalf, networks, tiny_iqa, write_detector
 from sr_helpers import picture
 

@@ -11,7 +11,7 @@ import yaml
 from safetensors.torch import load_file
 from torch import nn
 
-from hlf.backbones.registry import load_backbone
+from hlf.backbones.registry import BACKBONES, load_backbone
 from hlf.errors import HlfError
 from hlf.iqa.picture import Picture
 from hlf.iqa.registry import METRICS, Source, load_measure
@@ -40,6 +40,8 @@ SHORT = {
     "swinir": {"batch_size": 2, "pixel_steps": 1, "crop": 32},
     "pe-core": {"batch_size": 8},
     "dinov2": {"batch_size": 4},
+    "vit": {"batch_size": 4},
+    "blip": {"batch_size": 4},
     "vae": {"batch_size": 2, "crop": 32},
     "base": {"batch_size": 4, "window_batch": 4, "window_steps": 1, "spoiled": 6},
     "ram": {"batch_size": 4},
@@ -151,7 +153,7 @@ def test_heads_that_show_the_picture_cost_nothing() -> None:
     assert float(restored_loss([one + 0.25 for one in shown], gt)) == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize("name", ["pe-core", "dinov2"])
+@pytest.mark.parametrize("name", list(BACKBONES))
 def test_trained_backbones_load_and_embed(zoo, name) -> None:
     embeddings = load_backbone(name, "mini", zoo)(torch.rand(2, 3, 128, 128))
     assert embeddings.shape[0] == 2 and torch.isfinite(embeddings).all()

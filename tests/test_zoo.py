@@ -12,8 +12,9 @@ from hlf.errors import HlfError
 from hlf.nets import basicsr_adapter
 from hlf.sr.bsrgan import from_official
 from hlf.sr.registry import load_upscaler
+from hlf.zoo.entries import ENTRIES
 from hlf.zoo.load import load_strict, read_config, read_state, unwrap
-from hlf.zoo.registry import ENTRIES, find_weights, weights_sha256
+from hlf.zoo.registry import find_weights, weights_sha256
 from sr_helpers import tiny_zoo
 
 

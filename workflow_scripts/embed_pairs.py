@@ -13,7 +13,7 @@ def main(job: hlf_job.Job) -> None:
     one_thread()
     manifest = read_table(job.input["manifest"])
     manifest = part_of(manifest[manifest["role"] == "dataset"], job.wildcards["shard"], job.settings["sampling.shards"])
-    backbone = load_backbone(job.settings["backbone"], job.settings["zoo"], job.zoo, job.settings["metric.resize_mode"])
+    backbone = load_backbone(job.settings["backbone"], job.settings["zoo"], job.zoo, **job.settings["options"])
     lr, sr = read_table(job.input["lr"]), read_table(job.input["sr"])
     table = pair_similarity(
         manifest, lr, sr, job.results, job.settings["run"], backbone, job.settings["sampling.batch_size"], job.device

@@ -14,7 +14,7 @@ def main(job: hlf_job.Job) -> None:
     """See the module docstring."""
     one_thread()
     metric = {k.removeprefix("metric."): v for k, v in job.settings.items() if k.startswith("metric.")}
-    backbone = load_backbone(job.wildcards["backbone"], job.settings["zoo"], job.zoo, metric["resize_mode"])
+    backbone = load_backbone(job.wildcards["backbone"], job.settings["zoo"], job.zoo, **job.settings["options"])
     work = job.results / "metric" / ".work" / job.wildcards["backbone"] / job.key
     pairs, split, scores = (read_table(job.input[name]) for name in ("pairs", "split", "scores"))
     history = tune_and_save(

@@ -10,9 +10,7 @@ from hlf.threads import one_thread
 def main(job: hlf_job.Job) -> None:
     """See the module docstring."""
     one_thread()
-    backbone = load_backbone(
-        job.wildcards["backbone"], job.settings["zoo"], job.zoo, job.settings["metric.resize_mode"]
-    )
+    backbone = load_backbone(job.wildcards["backbone"], job.settings["zoo"], job.zoo, **job.settings["options"])
     pairs, split = read_table(job.input["pairs"]), read_table(job.input["split"])
     digest, batch = backbone.description.weights_sha256, job.settings["metric.eval_batch_size"]
     table = score_pairs(pairs, split, job.results, job.settings["run"], backbone, False, digest, batch, job.device)

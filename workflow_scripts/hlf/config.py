@@ -128,6 +128,9 @@ def cross_problems(config: dict[str, Any]) -> list[str]:
     both = [name for name in models if name in config["sr"]["baselines"]]
     if both:
         found.append(f"sr.baselines names {', '.join(both)}, which sr.models holds too; keep each model in one of them")
+    untold = [name for name in config["metric"]["finetune"] if name not in config["metric"]["backbones"]]
+    if untold:
+        found.append(f"metric.finetune names {', '.join(untold)}, which metric.backbones does not hold")
     if config["resources"]["device"] == "cpu" and config["sr"]["precision"] == "fp16":
         found.append("sr.precision is fp16 with resources.device cpu; use fp32 or bf16 there")
     return found

@@ -20,7 +20,7 @@ PACKAGE = Path(__file__).parent  # .../workflow_scripts/hlf
 NAMES = {
     "sr/registry.py": ("MODELS", "BASELINES"),
     "backbones/registry.py": ("BACKBONES",),
-    "zoo/registry.py": ("ENTRIES",),
+    "zoo/entries.py": ("ENTRIES",),
     "iqa/registry.py": ("_ALL", "METRICS", "GROUPS", "MINI"),
 }
 

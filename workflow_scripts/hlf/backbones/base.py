@@ -7,6 +7,8 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hlf.errors import HlfError
+
 
 @dataclass(frozen=True)
 class Preprocess:
@@ -45,11 +47,13 @@ class Preprocess:
         return (x - x.new_tensor(self.mean)[:, None, None]) / x.new_tensor(self.std)[:, None, None]
 
 
+# mean and standard deviation of CLIP's training images, the numbers of OpenAI's repository
+CLIP_STATISTICS = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
+
+
 def clip_preprocess(size: int) -> Preprocess:
     """A whole picture squashed to size x size, bicubic, with CLIP's statistics."""
-    from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
-
-    return Preprocess(size, None, "bicubic", OPENAI_DATASET_MEAN, OPENAI_DATASET_STD)
+    return Preprocess(size, None, "bicubic", *CLIP_STATISTICS)
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ class Description:
         preprocess: from images in [0, 1] to the tower's input.
         zoo: "mini" or "official".
         weights_sha256: digest of the files that the weights came from.
+        pooling: what of the tower's output is compared, one of the class's POOLINGS; "" is the first of them.
     """
 
     name: str
@@ -69,6 +74,7 @@ class Description:
     preprocess: Preprocess
     zoo: str
     weights_sha256: str
+    pooling: str = ""
 
     def squashed(self) -> "Description":
         """The same without a centre crop, which hides content (`metric.resize_mode: squash`)."""
@@ -87,11 +93,23 @@ class Description:
 
 
 class Backbone(nn.Module, ABC):
-    """Image tower with its preprocessing; subclasses say how the tower is built and gives an embedding."""
+    """Image tower with its preprocessing; subclasses say how the tower is built and gives an embedding.
+
+    Attributes:
+        POOLINGS: names of what of the tower's output can be compared, the default first.
+    """
+
+    POOLINGS: tuple[str, ...]
 
     def __init__(self, description: Description):
         super().__init__()
+        if description.pooling and description.pooling not in self.POOLINGS:
+            raise HlfError(
+                f"metric.pooling of {description.name} is '{description.pooling}', expected one of "
+                f"{', '.join(self.POOLINGS)}"
+            )
         self.description = description
+        self.pooling = description.pooling or self.POOLINGS[0]
         self.tower = self.build_tower(description.network)
 
     @staticmethod

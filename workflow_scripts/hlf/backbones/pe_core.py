@@ -7,15 +7,17 @@ from torch import Tensor, nn
 
 from hlf.backbones.base import Backbone, Description, Preprocess
 from hlf.files import read_json
+from hlf.nets.pe_keys import from_meta
 from hlf.zoo.load import read_state
 from hlf.zoo.registry import find_weights, weights_sha256
 
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-OFFICIAL_NAME = "PE-Core-L-14-336"  # usage example of the PE repository; squash, bilinear
 
 
 class PeCoreBackbone(Backbone):
-    """Embedding (N, embed_dim) of the contrastive space; the text tower is never built."""
+    """Embedding (N, embed_dim) of the contrastive space (open_clip's `encode_image`); no text tower is ever built."""
+
+    POOLINGS = ("projection",)
 
     @staticmethod
     def build_tower(network: dict[str, Any]) -> nn.Module:
@@ -48,13 +50,20 @@ def build(description: Description) -> PeCoreBackbone:
     return PeCoreBackbone(description)
 
 
-def read(zoo: str, folder: Path) -> tuple[Description, dict[str, Tensor], Path]:
-    """Description and weights: `pe-core/` of the mini zoo, or `PE-Core-L-14-336/` in open_clip's key layout."""
+def read(zoo: str, folder: Path, entry: str) -> tuple[Description, dict[str, Tensor], Path]:
+    """Description and weights: `pe-core/` of the mini zoo, or a file as open_clip's or as Meta's repository has it.
+
+    Official entries lie in a folder of open_clip's name of the model, such as `PE-Core-L-14-336/`.
+    """
     import open_clip
 
-    paths = find_weights(zoo, folder, "pe-core")
-    network = read_json(paths[0]) if zoo == "mini" else open_clip.get_model_config(OFFICIAL_NAME)
-    # the file holds the text tower as well, which no score needs
-    state = {k.removeprefix("visual."): v for k, v in read_state(paths[-1]).items() if k.startswith("visual.")}
+    paths = find_weights(zoo, folder, entry)
+    network = read_json(paths[0]) if zoo == "mini" else open_clip.get_model_config(paths[-1].parent.name)
+    state = read_state(paths[-1])
+    if any(key.removeprefix("visual.") == "conv1.weight" for key in state):
+        state = from_meta(state)
+    else:
+        # the file holds the text tower as well, which no score needs
+        state = {k.removeprefix("visual."): v for k, v in state.items() if k.startswith("visual.")}
     preprocess = Preprocess(network["vision_cfg"]["image_size"], None, "bilinear", *HALF)
     return Description("pe-core", network, preprocess, zoo, weights_sha256(paths)), state, paths[-1]

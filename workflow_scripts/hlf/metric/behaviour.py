@@ -5,7 +5,6 @@ No SR model takes part: the pairs are scenes and their edits (`hlf.scenes.edits`
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from hlf.backbones.base import Backbone
+    from hlf.metric.model import StoredMetric
     from hlf.scenes.scene import Box
 
 BATCH = 8  # pictures per forward; always the same ones together, so the grouping changes no value between runs
@@ -103,57 +103,36 @@ def _mild_pairs(config_seed: int, number: int, scenes: int, size: int, share: tu
         yield Pair(MILD, MILD, way, number, gt, sr)
 
 
-def measure(
-    pairs: list[Pair],
-    backbone: "Backbone",
-    calibration: "dict[str, object] | None" = None,
-    device: str = "cpu",
-) -> "pd.DataFrame":
-    """One row a pair: group, kind, way, number, value, share, mass, area, hit (see table `behaviour`).
+def measure(pairs: list[Pair], metric: "StoredMetric", run: str, device: str = "cpu") -> "pd.DataFrame":
+    """Table `behaviour` of one metric.
 
     Args:
         pairs: of `draw_pairs`.
-        backbone: zero-shot or tuned.
-        calibration: of a tuned metric's config.json; None: the share is the raw value, cut at 1.
+        metric: fine-tuned, or `untouched`; without calibration the share is the raw value, cut at 1.
+        run: name of the run.
         device: where the backbone runs.
     """
     import pandas as pd
 
     from hlf.metric.calibration import Calibration
 
-    share = Calibration.from_dict(calibration) if calibration else Calibration("none")
-    values = _distances(pairs, backbone.to(device), device)
+    backbone, share = metric.backbone.to(device), metric.calibration or Calibration("none")
+    values = _distances(pairs, backbone, device)
     columns = {name: [getattr(pair, name) for pair in pairs] for name in ("group", "kind", "way", "number")}
     table = pd.DataFrame(columns).assign(value=values, share=share(values), mass=np.nan, area=np.nan, hit=np.nan)
     for index, pair in enumerate(pairs):
         if pair.box is not None:
             table.loc[index, ["mass", "area", "hit"]] = _where(pair, backbone, device)
-    return table
+    facts = {"run": run, "backbone": backbone.description.name, "zoo": backbone.description.zoo}
+    table = table.assign(tuned=metric.origin.tuned, weights_sha256=metric.origin.weights_sha256, **facts)
+    return conform(table, "behaviour")
 
 
-def measure_both(
-    pairs: list[Pair],
-    zero_shot: "Backbone",
-    folder: Path,
-    run: str,
-    device: str = "cpu",
-) -> "pd.DataFrame":
-    """Rows of table `behaviour` for a backbone as published and as tuned in a model folder."""
-    import pandas as pd
+def untouched(backbone: "Backbone") -> "StoredMetric":
+    """A backbone as published, as a metric without calibration."""
+    from hlf.metric.model import Origin, StoredMetric
 
-    from hlf.files import read_json
-    from hlf.metric.model import load_metric_folder
-
-    tuned, digest = load_metric_folder(folder)
-    rows = []
-    for backbone, weights, calibration in (
-        (zero_shot, zero_shot.description.weights_sha256, None),
-        (tuned, digest, read_json(folder / "config.json").get("calibration")),
-    ):
-        facts = {"run": run, "backbone": backbone.description.name, "zoo": backbone.description.zoo}
-        table = measure(pairs, backbone, calibration, device)
-        rows.append(table.assign(tuned=backbone is tuned, weights_sha256=weights, **facts))
-    return conform(pd.concat(rows), "behaviour")
+    return StoredMetric(backbone, None, Origin(weights_sha256=backbone.description.weights_sha256))
 
 
 def _distances(pairs: list[Pair], backbone: "Backbone", device: str) -> np.ndarray:
@@ -170,10 +149,14 @@ def _distances(pairs: list[Pair], backbone: "Backbone", device: str) -> np.ndarr
             some = names[start : start + BATCH]
             found = backbone(torch.stack([to_tensor(pictures[n]) for n in some]).to(device))
             known.update(zip(some, found.cpu(), strict=True))
-        sr, gt = (
-            torch.stack([known[id(p)] for p in side]) for side in zip(*((p.sr, p.gt) for p in pairs), strict=True)
-        )
-        return backbone.distance(sr, gt).double().numpy()
+        values = []
+        for start in range(0, len(pairs), BATCH):
+            some = pairs[start : start + BATCH]
+            sr, gt = (
+                torch.stack([known[id(p)] for p in side]) for side in ([p.sr for p in some], [p.gt for p in some])
+            )
+            values.append(backbone.distance(sr, gt).double())
+    return torch.cat(values).numpy()
 
 
 def _where(pair: Pair, backbone: "Backbone", device: str) -> tuple[float, float, float]:

@@ -116,7 +116,7 @@ def _value(value: Any) -> str:
 
 
 def _licence(description: "Description") -> str:
-    from hlf.zoo.registry import ENTRIES
+    from hlf.zoo.entries import ENTRIES
 
     known = ENTRIES.get((description.zoo, description.name))
     return known.licence if known else "not known to this library"

@@ -160,7 +160,7 @@ def _top(heats: Sequence[np.ndarray]) -> float:
 
 
 def _lay_over(ax: Any, heat: np.ndarray, top: float) -> Any:
-    """The map over what the axes show, more opaque where higher; colours by the square root, to show weak places too."""
+    """The map over what the axes show, more opaque where higher; colours by the square root, to show weak places."""
     from matplotlib.colors import PowerNorm
 
     scale = PowerNorm(0.5, 0, top)

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from hlf.backbones.base import clip_preprocess
 from hlf.scenes import quality
+from hlf.training.contrastive import matching_loss
 from hlf.training.distortions import distort
-from hlf.training.loop import batch_of, cosine_rate, train
+from hlf.training.loop import cosine_rate, train
 from hlf.training.optim import BlockMuon
 from hlf.training.pool import Pool
 from hlf.training.save import save_model
@@ -55,13 +55,6 @@ def _text(caption: str, phrase: str, rng: np.random.Generator) -> str:
     return caption if choice < QUALITY_ONLY + CONTENT_ONLY else f"{caption} {phrase}"
 
 
-def _matching(logits: Tensor, texts: list[str]) -> Tensor:
-    """Symmetric cross-entropy in which equal texts all count as right."""
-    same = torch.tensor([[a == b for b in texts] for a in texts]).float()
-    wanted = same / same.sum(1, keepdim=True)
-    return (F.cross_entropy(logits, wanted) + F.cross_entropy(logits.T, wanted)) / 2
-
-
 def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo: Path) -> None:
     """Train both towers; patch tokens are taught by the mini VGG."""
     from open_clip.model import CLIP
@@ -77,17 +70,14 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
     model.visual.transformer.register_forward_hook(lambda _module, _inputs, tokens: seen.append(tokens))
 
     def step(i: int, rng: np.random.Generator) -> dict[str, float]:
-        whole = np.sort(rng.choice(len(pool.captions), int(SCENES * count), replace=False))
-        single = rng.choice(len(objects.captions), count - len(whole), replace=False)
-        views = torch.stack([objects.cut(int(number), rng, side) for number in single])
-        images, phrases = _spoiled(torch.cat([batch_of(pool.images, whole), views]), rng)
-        captions = [*(pool.captions[k] for k in whole), *(objects.captions[k] for k in single)]
+        images, captions = objects.mixed(count, SCENES, side, rng)
+        images, phrases = _spoiled(images, rng)
         texts = [_text(caption, phrase, rng) for caption, phrase in zip(captions, phrases, strict=True)]
         seen.clear()
         image = model.encode_image(preprocess(images), normalize=True)
         text = model.encode_text(torch.tensor(quality.tokenize(texts, CONTEXT)), normalize=True)
         logits = model.logit_scale.exp().clamp(max=100) * image @ text.T
-        loss, taught = _matching(logits, texts), teacher(seen[0][:, 1:], images)
+        loss, taught = matching_loss(logits, texts), teacher(seen[0][:, 1:], images)
         rate = cosine_rate(settings["learning_rate"], i, settings["steps"])
         optimizer.step(loss + settings["teacher_weight"] * taught, rate)
         right = np.mean([texts[k] == texts[j] for k, j in enumerate(logits.argmax(1).tolist())])

@@ -13,7 +13,7 @@ from hlf.backbones.base import Preprocess
 from hlf.backbones.pe_core import HALF
 from hlf.scenes.vocabulary import tokenize, vocabulary_size
 from hlf.training.augment import augment
-from hlf.training.loop import batch_of, cosine_rate, train
+from hlf.training.loop import cosine_rate, train
 from hlf.training.optim import BlockMuon
 from hlf.training.pool import Pool
 from hlf.training.save import save_model
@@ -44,6 +44,13 @@ def towers(model: Any, pixels: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor, 
     return F.normalize(image, dim=-1), F.normalize(model.encode_text(tokens), dim=-1), patches
 
 
+def matching_loss(logits: Tensor, texts: list[str]) -> Tensor:
+    """Symmetric cross-entropy of logits (N, N), images by texts, in which equal texts all count as right."""
+    same = torch.tensor([[a == b for b in texts] for a in texts]).float()
+    wanted = same / same.sum(1, keepdim=True)
+    return (F.cross_entropy(logits, wanted) + F.cross_entropy(logits.T, wanted)) / 2
+
+
 def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo: Path) -> None:
     """Train both towers with the symmetric cross-entropy over a batch."""
     from open_clip.model import CustomTextCLIP
@@ -55,15 +62,11 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
     optimizer = BlockMuon([model, teacher], settings["learning_rate"], weight_decay=0.01)
     side, count = cfg["vision_cfg"]["image_size"], settings["batch_size"]
     preprocess, objects = Preprocess(side, None, "bilinear", *HALF), ObjectViews(pool)
-    scene_texts, object_texts = (torch.tensor(tokenize(x, CONTEXT)) for x in (pool.captions, objects.captions))
 
     def step(i: int, rng: np.random.Generator) -> dict[str, float]:
-        whole = np.sort(rng.choice(len(scene_texts), int(SCENES * count), replace=False))
-        single = rng.choice(len(object_texts), count - len(whole), replace=False)
-        views = torch.stack([objects.cut(int(number), rng, side) for number in single])
-        images = augment(torch.cat([batch_of(pool.images, whole), views]), rng)
-        texts = torch.cat([scene_texts[whole], object_texts[single]])
-        image, text, patches = towers(model, preprocess(images), texts)
+        images, captions = objects.mixed(count, SCENES, side, rng)
+        images = augment(images, rng)
+        image, text, patches = towers(model, preprocess(images), torch.tensor(tokenize(captions, CONTEXT)))
         logits = model.logit_scale.exp().clamp(max=100) * image @ text.T
         own = torch.arange(count)
         loss = (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2

@@ -12,16 +12,17 @@ class BlockMuon:
     """Two optimisers that step as one.
 
     Args:
-        modules: networks to train; two-dimensional weights below a name part of PARTS get Muon.
+        modules: networks to train; two-dimensional weights below a name part of `parts` get Muon.
         rate: AdamW's learning rate; Muon's is in a fixed proportion to the schedule.
         weight_decay: of both.
+        parts: names of modules that hold transformer blocks.
     """
 
     PARTS = frozenset({"blocks", "layer", "resblocks", "attn_pool", "technical_feature_extraction"})
 
-    def __init__(self, modules: list[nn.Module], rate: float, weight_decay: float):
+    def __init__(self, modules: list[nn.Module], rate: float, weight_decay: float, parts: frozenset[str] = PARTS):
         named = [(n, p) for m in modules for n, p in m.named_parameters() if p.requires_grad]
-        matrices = [p for n, p in named if p.ndim == 2 and self.PARTS & set(n.split("."))]
+        matrices = [p for n, p in named if p.ndim == 2 and parts & set(n.split("."))]
         known = {id(p) for p in matrices}
         rest = [p for _, p in named if id(p) not in known]
         self.muon = torch.optim.Muon(matrices, lr=MUON_RATE, weight_decay=weight_decay, momentum=0.95)

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hlf.scenes.scene import SceneObject, caption
+from hlf.training.loop import batch_of
 from hlf.training.pool import Pool
 from hlf.training.tags import in_order, tags_of_object
 
@@ -37,6 +38,14 @@ class ObjectViews:
         cut = np.ascontiguousarray(image[top : top + crop, left : left + crop].transpose(2, 0, 1))
         view = torch.from_numpy(cut).float()[None] / 255
         return F.interpolate(view, (side, side), mode="bilinear", antialias=True, align_corners=False)[0]
+
+    def mixed(self, count: int, scenes: float, side: int, rng: np.random.Generator) -> tuple[Tensor, list[str]]:
+        """Pictures (count, 3, side, side) in [0, 1] and captions: a share `scenes` of whole ones, the rest views."""
+        whole = np.sort(rng.choice(len(self.pool.captions), int(scenes * count), replace=False))
+        single = rng.choice(len(self.captions), count - len(whole), replace=False)
+        views = torch.stack([self.cut(int(number), rng, side) for number in single])
+        captions = [*(self.pool.captions[k] for k in whole), *(self.captions[k] for k in single)]
+        return torch.cat([batch_of(self.pool.images, whole), views]), captions
 
 
 @dataclass(frozen=True)
