@@ -88,7 +88,7 @@ def _detection(
 
     both = pd.concat([moved, still])
     values, changed = both["value"].to_numpy(float), is_changed(both)
-    low, high = stats.auc_interval(values, changed, list(both["pair_id"]), n_boot, seed)
+    low, high = stats.auc_interval(values, changed, n_boot, seed)
     return {
         "n": len(moved),
         "auc": stats.auc(values, changed), "auc_low": low, "auc_high": high,

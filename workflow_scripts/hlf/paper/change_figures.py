@@ -35,17 +35,17 @@ class ModelFacts:
         model: its name, such as "hlf-dinov2".
         zoo: "official" or "mini".
         weights_sha256: digest of its weights.
-        votes: source of the votes it was tuned on; NO_VOTES when it was not.
+        warning: stamp of the run that tuned it; "" when none did.
     """
 
     model: str
     zoo: str
     weights_sha256: str
-    votes: str = NO_VOTES
+    warning: str = ""
 
     def stamp(self) -> str:
-        """As `Facts.stamp`."""
-        return Facts("", "", self.zoo, self.votes, 0, 0, "").stamp()
+        """That of the run, else as `Facts.stamp` has it for models alone."""
+        return self.warning or Facts("", "", self.zoo, NO_VOTES, 0, 0, "").stamp()
 
     def caption(self) -> str:
         """One sentence of provenance in plain ASCII."""

@@ -1,12 +1,12 @@
 """How well a value tells changed from unchanged: ROC curve and the area below it."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hlf.errors import HlfError
-from hlf.stats.resampling import draw_groups, percentile_interval
+from hlf.seeds import generator
+from hlf.stats.resampling import percentile_interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,31 +37,31 @@ def auc(values: "Numbers", changed: "Numbers") -> float:
     return float(ranks / (positive * (len(y) - positive)))
 
 
-def auc_interval(
-    values: "Numbers", changed: "Numbers", groups: Sequence[str], n: int, seed: int
-) -> tuple[float, float]:
-    """Percentile bootstrap, 95 %, of `auc` that resamples whole groups; all resamples at once.
+def auc_interval(values: "Numbers", changed: "Numbers", n: int, seed: int) -> tuple[float, float]:
+    """Percentile bootstrap, 95 %, of `auc`; changed and unchanged pairs are resampled apart, as their numbers are fixed.
 
     Args:
-        values: shape (m,), as of `auc`.
+        values: shape (m,), of pairs that hang together with no other.
         changed: shape (m,).
-        groups: what each pair hangs together with, length m; its own name for independent pairs.
         n: number of resamples.
-        seed: the run's seed.
+        seed: the run's seed; equal numbers of pairs get equal draws, so intervals of several metrics are paired.
 
     Raises:
-        HlfError: as `auc`, fewer than 2 groups, or more than 5 % of the resamples lack one of the classes.
+        HlfError: as `auc`, or n < 1.
     """
     x, y = _checked(values, changed)
-    resamples = draw_groups(groups, n, seed)
-    weights = resamples.counts[:, resamples.group].astype(np.float64)
-    # per distinct value, the weight of each class: (n, distinct)
+    if n < 1:
+        raise HlfError(f"a bootstrap needs at least 1 resample, got {n}")
+    rng = generator(seed, "bootstrap", "auc")
+    counts = np.zeros((n, len(x)))
+    for part in (~y, y):
+        counts[:, part] = rng.multinomial(part.sum(), np.full(part.sum(), 1 / part.sum()), size=n)
+    # how often each resample holds each distinct value among the unchanged and the changed pairs: (n, distinct)
     order = np.argsort(x, kind="stable")
     first = np.flatnonzero(np.diff(x[order], prepend=np.nan) != 0)
-    still, moved = (np.add.reduceat((weights * part)[:, order], first, axis=1) for part in (~y, y))
+    still, moved = (np.add.reduceat((counts * part)[:, order], first, axis=1) for part in (~y, y))
     below = np.cumsum(still, axis=1) - still / 2
-    with np.errstate(invalid="ignore"):
-        return percentile_interval((moved * below).sum(1) / (moved.sum(1) * still.sum(1)))
+    return percentile_interval((moved * below).sum(axis=1) / (moved.sum(axis=1) * still.sum(axis=1)))
 
 
 def roc(values: "Numbers", changed: "Numbers") -> "tuple[NDArray[np.float64], NDArray[np.float64]]":
