@@ -71,6 +71,7 @@ PAGES = [
     "docs/add_a_model.md",
     "docs/mini_zoo.md",
     "docs/mini_diffusion.md",
+    "docs/metric_behaviour.md",
 ]
 
 

@@ -38,7 +38,7 @@ def auc(values: "Numbers", changed: "Numbers") -> float:
 
 
 def auc_interval(values: "Numbers", changed: "Numbers", n: int, seed: int) -> tuple[float, float]:
-    """Percentile bootstrap, 95 %, of `auc`; changed and unchanged pairs are resampled apart, as their numbers are fixed.
+    """Percentile bootstrap, 95 %, of `auc`; changed and unchanged pairs are resampled apart: their numbers are fixed.
 
     Args:
         values: shape (m,), of pairs that hang together with no other.
