@@ -151,10 +151,8 @@ def _distances(pairs: list[Pair], backbone: "Backbone", device: str) -> np.ndarr
             known.update(zip(some, found.cpu(), strict=True))
         values = []
         for start in range(0, len(pairs), BATCH):
-            some = pairs[start : start + BATCH]
-            sr, gt = (
-                torch.stack([known[id(p)] for p in side]) for side in ([p.sr for p in some], [p.gt for p in some])
-            )
+            sides = zip(*((known[id(p.sr)], known[id(p.gt)]) for p in pairs[start : start + BATCH]), strict=True)
+            sr, gt = (torch.stack(side) for side in sides)
             values.append(backbone.distance(sr, gt).double())
     return torch.cat(values).numpy()
 

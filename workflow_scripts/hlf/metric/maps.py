@@ -30,7 +30,7 @@ def save_maps(pairing: Pairing, table: "pd.DataFrame", metrics: "Mapping[str, Hi
     return len(good)
 
 
-def save_map(metric: "HighLevelFidelity", name: str, sr: Path, gt: Path, path: Path) -> None:
+def save_map(metric: "HighLevelFidelity", name: str, sr: str | Path, gt: str | Path, path: str | Path) -> None:
     """GT, SR and change map of one pair as a PNG file, its three strongest regions framed.
 
     Args:
@@ -53,7 +53,7 @@ def save_map(metric: "HighLevelFidelity", name: str, sr: Path, gt: Path, path: P
     size = (target.shape[-2], target.shape[-1])
     reference = resized(as_tensor(gt, "GT"), size, metric.resize_ref)
     check_sizes(size, reference.shape[-2:])
-    pair = (picture[None].to(metric.device) for picture in (target, reference))
-    heat = change_map(metric.backbone, *pair)[0].cpu().numpy()
+    ours, theirs = (picture[None].to(metric.device) for picture in (target, reference))
+    heat = change_map(metric.backbone, ours, theirs)[0].cpu().numpy()
     facts = ModelFacts(name, metric.backbone.description.zoo, metric.origin.weights_sha256, metric.origin.stamp)
     save_overlay(path, from_tensor(target), from_tensor(reference), heat, facts, top_regions(heat))
