@@ -34,12 +34,15 @@ def loss():
     return HighLevelFidelity(tiny_dino(), CALIBRATION, as_loss=True)
 
 
-@pytest.fixture(scope="module", params=["tiny_dino", "tiny_pe"])
-def either(request, tmp_path_factory):
-    """Metrics on backbones of two libraries."""
-    if request.param == "tiny_dino":
-        return HighLevelFidelity(tiny_dino())
-    return HighLevelFidelity(load_backbone("pe-core", "mini", tiny_backbones(tmp_path_factory.mktemp("zoo"))))
+@pytest.fixture(scope="module")
+def zoo(tmp_path_factory):
+    return tiny_backbones(tmp_path_factory.mktemp("zoo"))
+
+
+@pytest.fixture(scope="module", params=["dinov2", "pe-core", "vit"])
+def either(request, zoo):
+    """Metrics on backbones of two libraries, and on one whose distance is its own."""
+    return HighLevelFidelity(load_backbone(request.param, "mini", zoo))
 
 
 def counted(metric):
@@ -318,11 +321,9 @@ def test_wrong_options_are_refused(metric):
 
 
 @pytest.mark.parametrize("name", [*BACKBONES])
-def test_every_mini_backbone_scores_and_serves_as_a_loss(name):
-    """Bars of the field that need official weights (unrelated scenes >= 0.9) are not asked of mini ones."""
-    from hlf.metric.load import load_metric
-
-    metric = load_metric(name, zoo_folder="resources/zoo/mini", device="cpu")
+def test_every_backbone_scores_and_serves_as_a_loss(name, zoo):
+    """Random weights: what needs official ones (unrelated scenes score at least 0.9) cannot be asked of these."""
+    metric = HighLevelFidelity(load_backbone(name, "mini", zoo))
     sr, gt = batch(3, 128, 128, seed=1), batch(3, 128, 128, seed=2)
     assert metric.score(sr=gt, gt=gt).max() <= 0.02 and (metric.score(sr=sr, gt=gt) > 0).all()
     assert np.abs(metric.score(sr=sr, gt=gt) - metric.score(sr=sr, gt=gt, batch_size=1)).max() <= 1e-5

@@ -161,6 +161,7 @@ def test_the_card_tells_what_the_run_knows(tmp_path):
         assert words in card
     HighLevelFidelity(tiny_dino()).save_pretrained(tmp_path / "zero")
     other = (tmp_path / "zero/README.md").read_text()
+    assert "Predicts the share of viewers" in card and "Predicts" not in other and "no share of viewers" in other
     assert "as published, not fine-tuned" in other and "Correlations on the test part are not stored" in other
 
 
@@ -180,7 +181,7 @@ def test_weights_of_another_backbone_are_refused(tmp_path, zoo):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"backbone": "vgg"}, "metric 'vgg' is unknown, expected one of dinov2"),
+        ({"backbone": "vgg"}, "metric 'vgg' is unknown, expected one of vit, clip, blip, dinov2"),
         ({"weights": "nowhere"}, "weights nowhere: expected a model folder with config.json"),
         ({"zoo": "large"}, "zoo 'large' is unknown, expected one of mini, official"),
         (
@@ -279,8 +280,23 @@ def test_hub_files_are_fetched_by_revision_and_published_whole(tmp_path, monkeyp
     assert found.push_to_hub("lab/hlf", private=True, token="secret") == "model/lab/hlf"
 
 
-@pytest.mark.parametrize("name", [n for n, backbone in load.NAMES.items() if backbone in BACKBONES])
-def test_every_short_name_loads_its_mini_backbone(name, monkeypatch):
-    monkeypatch.delenv("HLF_ZOO", raising=False)
-    metric = hlf.load_metric(name, device="cpu")
-    assert metric.backbone.description.name == load.NAMES[name] and metric.backbone.description.zoo == "mini"
+@pytest.mark.parametrize("name", [*load.NAMES, *BACKBONES])
+def test_every_name_loads_and_its_folder_gives_it_back(name, zoo, tmp_path):
+    metric, x = hlf.load_metric(name, device="cpu"), pictures()
+    backbone = load.NAMES.get(name, name)
+    assert metric.backbone.description.name == backbone and metric.backbone.description.zoo == "mini"
+    metric.save_pretrained(tmp_path / "model")
+    again = hlf.load_metric(backbone, weights=tmp_path / "model", device="cpu")
+    assert again.score(**x).tolist() == metric.score(**x).tolist() and again.origin.tuned is False
+
+
+def test_poolings_and_variants_reach_the_backbone(zoo, tmp_path):
+    metric = hlf.load_metric("vit", pooling="class", device="cpu")
+    assert metric.backbone.pooling == "class"
+    metric.save_pretrained(tmp_path / "model")
+    assert "| Compared | pooling 'class' |" in (tmp_path / "model/README.md").read_text()
+    assert hlf.load_metric("vit", weights=tmp_path / "model", device="cpu").backbone.pooling == "class"
+    with pytest.raises(HlfError, match="zoo 'mini' has no model 'dinov2-g'"):
+        hlf.load_metric("dinov2", variant="G")
+    with pytest.raises(HlfError, match="pooling of dinov2 is 'none', expected one of"):
+        hlf.load_metric("dinov2", pooling="none")

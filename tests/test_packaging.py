@@ -43,7 +43,7 @@ def test_lock_pins_every_version_and_fits_the_ranges() -> None:
     locked = {normal(n): v for n, v in LOCK.items()}
     extras = PROJECT["optional-dependencies"]
     # cluster plugins are for those who have a cluster
-    wanted = PROJECT["dependencies"] + extras["workflow"] + extras["dev"]
+    wanted = PROJECT["dependencies"] + extras["metric"] + extras["workflow"] + extras["dev"]
     for text in wanted:
         requirement = Requirement(text)
         assert requirement.specifier.contains(locked[normal(requirement.name)]), text
@@ -64,11 +64,22 @@ def test_the_packages_of_the_project_are_all_pinned() -> None:
         assert name in LOCK
 
 
+def test_the_library_alone_pulls_no_workflow_in() -> None:
+    extras = PROJECT["optional-dependencies"]
+    core, metric = (
+        {normal(Requirement(t).name) for t in texts} for texts in (PROJECT["dependencies"], extras["metric"])
+    )
+    heavy = {"diffusers", "snakemake", "pyiqa", "torchmetrics", "matplotlib", "scikit-image", "jinja2", "segno"}
+    assert not heavy & (core | metric) and not metric & core
+    assert "transformers" in metric and "transformers" not in core
+
+
 PAGES = [
     "README.md",
     "CONTRIBUTING.md",
     "docs/design.md",
     "docs/add_a_model.md",
+    "docs/metric.md",
     "docs/mini_zoo.md",
     "docs/mini_diffusion.md",
     "docs/metric_behaviour.md",
@@ -80,6 +91,11 @@ def test_links_of_pages_lead_somewhere(page: str) -> None:
     text = (ROOT / page).read_text()
     targets = [t for t in re.findall(r"\]\(([^)#]+)\)", text) if not t.startswith("http")]
     assert [t for t in targets if not (ROOT / page).parent.joinpath(t).exists()] == []
+
+
+def test_types_reach_those_who_import_the_library() -> None:
+    data = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["hlf"]
+    assert "py.typed" in data and (ROOT / "workflow_scripts/hlf/py.typed").is_file()
 
 
 def test_import_is_cheap() -> None:

@@ -34,7 +34,7 @@ def add(commands: Commands) -> None:
     known = [*NAMES, *METRICS]
     option(
         "-m", "--metrics", nargs="+", default=[next(iter(NAMES))], choices=known, metavar="METRIC",
-        help=f"{', '.join(known)} (default: %(default)s)",
+        help=f"{', '.join(known)} (default: {next(iter(NAMES))})",
     )  # fmt: skip
     option(
         "-o", "--output", required=True, type=Path, help="CSV file, one row per picture and metric; <name>_summary.csv"
@@ -51,7 +51,7 @@ def add(commands: Commands) -> None:
         "--pair-by",
         choices=PAIR_BY,
         default=PAIR_BY[0],
-        help="path without ending, path with it, or columns image, ref",
+        help="stem: path in the folder without ending; name: with it; csv: columns image, ref of -t (default: stem)",
     )
     option("--suffix", default="", help="what SR names have behind GT names, such as _SwinIR")
     option("--fail-on-missing", action="store_true", help="score nothing when a picture has no partner")
@@ -121,7 +121,7 @@ def _tell(table: "pd.DataFrame", summary: "pd.DataFrame", lonely: list[str], arg
         print(json.dumps({"output": str(args.output), "summary": rows}, indent=1))
         return
     for row in summary.to_dict("records"):
-        interval = "" if math.isnan(row["low"]) else " (95 %: {low:.4f} to {high:.4f})".format(**row)
+        interval = "" if math.isnan(row["low"]) else f" (95 %: {row['low']:.4f} to {row['high']:.4f})"
         better = "lower" if row["lower_better"] else "higher"
         print(f"{row['metric']}: mean {row['mean']:.4f}{interval} of {row['n']} pictures, {better} is better")
     values = int((table["status"] == "ok").sum())

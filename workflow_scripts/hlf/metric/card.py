@@ -14,8 +14,7 @@ tags: [image-quality, super-resolution, full-reference, {name}]
 ---
 # HLF metric on {name}
 
-Predicts the share of viewers who would say that the content of a super-resolved image differs from its ground truth:
-{mapping} of the embeddings of both, 0 = nobody, 1 = everybody; lower is better (paper, section 4.2).
+{claim}
 
 {stamp}
 | what | how |
@@ -23,6 +22,7 @@ Predicts the share of viewers who would say that the content of a super-resolved
 | Backbone | {name}, {zoo} zoo, {state} |
 | Licence of the backbone | {licence} |
 | Preprocessing | {preprocess} |
+| Compared | {pooling} |
 | Mapping | raw distance = {mapping} |
 | Calibration | {calibration} |
 
@@ -51,6 +51,11 @@ Predicts the share of viewers who would say that the content of a super-resolved
 Rocafort, Su, Gomez-Villa, Vazquez-Corral: Evaluating and Preserving High-level Fidelity in Super-Resolution,
 arXiv 2512.07037, 2025.
 """
+
+TUNED = """Predicts the share of viewers who would say that the content of a super-resolved image differs from its
+ground truth: {mapping} of the embeddings of both, 0 = nobody, 1 = everybody; lower is better (paper, section 4.2)."""
+ZERO_SHOT = """Distance of a super-resolved image from its ground truth: {mapping} of the embeddings of both, lower is
+better. It is not fine-tuned on human scores, so it is no share of viewers (paper, section 4.2)."""
 
 # facts whose name holds one of these words tell how good the metric is
 QUALITY = ("SRCC", "PLCC", "MSE", "ceiling", "test pairs", "validation pairs", "calibration error")
@@ -88,7 +93,9 @@ def write_card(
         zoo=description.zoo,
         state="all weights fine-tuned on human scores" if tuned else "as published, not fine-tuned on human scores",
         preprocess=_preprocess(description.preprocess),
+        claim=(TUNED if tuned else ZERO_SHOT).format(mapping=mapping),
         mapping=mapping,
+        pooling=f"pooling '{description.pooling}'" if description.pooling else "the backbone's usual embedding",
         calibration=_calibration(calibration),
         stamp=f"**{stamp}**\n" if stamp else "",
         quality=_table(quality) + ("" if tested else f"\n\n{NO_TEST}" if quality else NO_TEST),
@@ -98,8 +105,8 @@ def write_card(
 
 def convention(description: "Description", calibration: "Calibration | None", tuned: bool) -> str:
     """How a score came about, in the words of a result row."""
-    state = "tuned" if tuned else "zero-shot"
-    return f"{description.name} {state}; {_preprocess(description.preprocess)}; {_calibration(calibration)}"
+    pooling, state = description.pooling and f" ({description.pooling})", "tuned" if tuned else "zero-shot"
+    return f"{description.name}{pooling} {state}; {_preprocess(description.preprocess)}; {_calibration(calibration)}"
 
 
 def _table(facts: Mapping[str, Any]) -> str:

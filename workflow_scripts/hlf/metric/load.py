@@ -27,6 +27,8 @@ def load_metric(
     zoo: str = "mini",
     zoo_folder: str | Path | None = None,
     resize_mode: str = "library",
+    pooling: str = "",
+    variant: str = "",
     device: str | None = None,
     **options: Any,
 ) -> "HighLevelFidelity":
@@ -40,6 +42,8 @@ def load_metric(
         zoo: "mini" or "official", for `weights=None`; a model folder knows its own.
         zoo_folder: folder of that zoo; None: $HLF_ZOO, else resources/zoo/<zoo>.
         resize_mode: "library" or "squash", for `weights=None`.
+        pooling: what of the tower's output is compared, see the backbone's class, for `weights=None`; "": its default.
+        variant: another size, such as "B" of pe-core, for `weights=None`; "": the default.
         device: "cpu", "cuda" or such as "cuda:1"; None: CUDA if present.
         options: as_loss, loss_reduction, resize_ref, calibrated of `HighLevelFidelity`.
 
@@ -50,7 +54,11 @@ def load_metric(
     """
     name = NAMES.get(backbone, backbone)
     _check_name(name)
-    metric = _tuned(name, weights, options) if weights else _zero_shot(name, zoo, zoo_folder, resize_mode, options)
+    if weights:
+        metric = _tuned(name, weights, options)
+    else:
+        kind = {"resize_mode": resize_mode, "pooling": pooling, "variant": variant}
+        metric = _zero_shot(name, zoo, zoo_folder, kind, options)
     if metric.note and metric.note not in _told:
         _told.add(metric.note)
         log.warning(metric.note)
@@ -80,7 +88,7 @@ def _tuned(name: str, weights: str | Path, options: dict[str, Any]) -> "HighLeve
 
 
 def _zero_shot(
-    name: str, zoo: str, folder: str | Path | None, resize_mode: str, options: dict[str, Any]
+    name: str, zoo: str, folder: str | Path | None, kind: dict[str, str], options: dict[str, Any]
 ) -> "HighLevelFidelity":
     from hlf.backbones.registry import load_backbone
     from hlf.extras import needed_for
@@ -88,7 +96,7 @@ def _zero_shot(
     from hlf.zoo.registry import zoo_folder
 
     with needed_for(f"backbone {name}", "'hlf[metric]'"):
-        backbone = load_backbone(name, zoo, zoo_folder(zoo, folder), resize_mode)
+        backbone = load_backbone(name, zoo, zoo_folder(zoo, folder), **kind)
     return HighLevelFidelity(backbone, **options)
 
 

@@ -28,14 +28,11 @@ class PyiqaFidelity(nn.Module):
         weights: str | Path | None = None,
         zoo: str = "mini",
         zoo_folder: str | Path | None = None,
-        resize_mode: str = "library",
         **options: Any,
     ):
         """Options as those of `hlf.load_metric`; the device is pyiqa's."""
         super().__init__()
-        self.metric = load_metric(
-            backbone, weights, zoo=zoo, zoo_folder=zoo_folder, resize_mode=resize_mode, device="cpu", **options
-        )
+        self.metric = load_metric(backbone, weights, zoo=zoo, zoo_folder=zoo_folder, device="cpu", **options)
 
     def forward(self, target: Tensor, reference: Tensor) -> Tensor:
         """SR and GT (N, 3, H, W) to (N,); see the class."""
