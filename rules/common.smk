@@ -31,7 +31,17 @@ try:
 except HlfError as error:
     raise WorkflowError(str(error)) from None
 
-TABLES = ["sr_models", "table2", "table3", "comparisons", "ceiling", "strata"]
+BEHAVIOUR_TABLES = ["behaviour", "invariance", "change_map"]
+BEHAVIOUR_FIGURES = ["sensitivity", "mild_changes", "change_examples"]
+TABLES = [
+    "sr_models",
+    "table2",
+    "table3",
+    "comparisons",
+    "ceiling",
+    "strata",
+    *BEHAVIOUR_TABLES,
+]
 FIGURES = [
     "figure4",
     "iqa_scatter",
@@ -42,6 +52,7 @@ FIGURES = [
     "learning_curves",
     "examples",
     "worst_pairs",
+    *BEHAVIOUR_FIGURES,
 ]
 
 

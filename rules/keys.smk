@@ -59,9 +59,8 @@ def iqa_key(wildcards):
     return key("measure_iqa", *(f"iqa.{name}" for name in names), **more)
 
 
-def backbone_key(script, backbone, *names, **more):
-    """Key of a rule that uses one backbone of the zoo."""
-    modules = (BACKBONES[backbone],) if backbone in BACKBONES else ()
+def backbone_facts(backbone):
+    """How one backbone of the zoo is loaded, and its weights."""
     metric = config["metric"]
     options = {
         "resize_mode": metric["resize_mode"],
@@ -69,11 +68,18 @@ def backbone_key(script, backbone, *names, **more):
         "variant": metric["variants"].get(backbone, ""),
     }
     entry = entry_name(config["zoo"]["use"], backbone, options["variant"])
+    return options, {f"weights.{entry}": weights(entry)}
+
+
+def backbone_key(script, backbone, *names, **more):
+    """Key of a rule that uses one backbone of the zoo."""
+    modules = (BACKBONES[backbone],) if backbone in BACKBONES else ()
+    options, digests = backbone_facts(backbone)
     facts = {
         "zoo": config["zoo"]["use"],
         "backbone": backbone,
         "options": options,
-        f"weights.{entry}": weights(entry),
+        **digests,
     }
     return key(script, *names, modules=modules, **{**facts, **more})
 
@@ -86,9 +92,7 @@ def similarity_key(wildcards):
 
 def zero_shot_key(wildcards):
     """Key of one untuned backbone's scores."""
-    return backbone_key(
-        "score_zero_shot", wildcards.backbone, "metric.eval_batch_size"
-    )
+    return backbone_key("score_zero_shot", wildcards.backbone, "metric.eval_batch_size")
 
 
 def finetune_key(wildcards):
@@ -104,6 +108,8 @@ def finetune_key(wildcards):
             "resize_mode",
             "pooling",
             "variants",
+            "threshold",
+            "planted",
         )
     ]
     return backbone_key(
@@ -116,3 +122,26 @@ def tuned_key(wildcards):
     name = wildcards.backbone
     modules = (BACKBONES[name],) if name in BACKBONES else ()
     return key("score_tuned", "metric.eval_batch_size", modules=modules, backbone=name)
+
+
+def backbone_modules():
+    """Modules of every backbone of Table 3."""
+    names = config["metric"]["backbones"]
+    return tuple(BACKBONES[name] for name in names if name in BACKBONES)
+
+
+def probe_key():
+    """Key of the probe: every backbone of Table 3 with its code and weights; the fine-tuned ones are inputs."""
+    facts = {name: backbone_facts(name) for name in config["metric"]["backbones"]}
+    digests = {k: v for _, found in facts.values() for k, v in found.items()}
+    return key(
+        "probe_metric",
+        "metric.finetune",
+        "metric.planted",
+        "images.crop",
+        "images.objects",
+        modules=backbone_modules(),
+        zoo=config["zoo"]["use"],
+        options={name: options for name, (options, _) in facts.items()},
+        **digests,
+    )

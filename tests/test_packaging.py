@@ -82,6 +82,7 @@ PAGES = [
     "docs/metric.md",
     "docs/mini_zoo.md",
     "docs/mini_diffusion.md",
+    "docs/metric_behaviour.md",
 ]
 
 

@@ -76,6 +76,13 @@ TABLES: dict[str, dict[str, str]] = {
         "run": TEXT, "pair_id": TEXT, "backbone": TEXT, "tuned": FLAG, "value": REAL, "part": TEXT, "zoo": TEXT,
         "weights_sha256": TEXT,
     },
+    # one pair with a known answer (hlf/metric/behaviour.py); group: edit | mild | map; value: raw, 0 = same; share:
+    # calibrated; mass, area, hit: only in group map, else NaN; shares of the map's sum and area in the edited box,
+    # and whether its peak lies there (1 or 0)
+    "behaviour": {
+        "run": TEXT, "backbone": TEXT, "tuned": FLAG, "zoo": TEXT, "weights_sha256": TEXT, "group": TEXT, "kind": TEXT,
+        "way": TEXT, "number": INT, "value": REAL, "share": REAL, "mass": REAL, "area": REAL, "hit": REAL,
+    },
 }  # fmt: skip
 
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from hlf.cli.options import Commands, add_device, add_zoo
 from hlf.errors import HlfError
 from hlf.files import write_table
-from hlf.iqa.folder import PAIR_BY, Pairing, find_pairs
+from hlf.iqa.folder import PAIR_BY, find_pairs
 from hlf.iqa.registry import METRICS, Source
 from hlf.metric.folder import score_pairing, summarise
 from hlf.metric.load import NAMES
+from hlf.metric.maps import save_maps
 from hlf.zoo.registry import zoo_folder
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def add(commands: Commands) -> None:
     option("--fail-on-missing", action="store_true", help="score nothing when a picture has no partner")
     option("--resize-ref", action="store_true", help="HLF metrics resize a GT of another size to that of SR")
     option("--raw", action="store_true", help="raw distances of HLF metrics, not calibrated")
+    option("--map", type=Path, metavar="DIR", help="show where each pair differs: DIR/<metric>/<picture>.png")
     option("--batch-size", type=int, default=8, help="pictures per forward of HLF metrics (default: %(default)s)")
     option(
         "--seed", type=int, default=42, help="of the summary's intervals and JOINT's shuffles (default: %(default)s)"
@@ -74,18 +76,19 @@ def run(args: argparse.Namespace) -> int:
     lonely = [sentence for _, _, sentence in pairing.lonely()]
     if lonely and args.fail_on_missing:
         raise HlfError(f"{len(lonely)} pictures have no partner, nothing was scored: {'; '.join(lonely[:3])}")
-    table = _scored(pairing, args)
+    folder = zoo_folder(args.zoo, args.zoo_folder)
+    metrics = _metrics(args, folder)
+    if args.map and not metrics:
+        raise HlfError(f"--map {args.map} needs an HLF metric, got -m {' '.join(args.metrics)}")
+    source = Source(args.zoo, folder, seed=args.seed)
+    table = score_pairing(pairing, args.metrics, metrics, source, args.batch_size)
     summary = summarise(table, args.seed)
     write_table(table, args.output)
     write_table(summary, args.output.with_name(f"{args.output.stem}_summary.csv"))
+    if args.map:
+        save_maps(pairing, table, metrics, args.map)
     _tell(table, summary, lonely, args)
     return 1 if (table["status"] != "ok").any() else 0
-
-
-def _scored(pairing: Pairing, args: argparse.Namespace) -> "pd.DataFrame":
-    folder = zoo_folder(args.zoo, args.zoo_folder)
-    source = Source(args.zoo, folder, seed=args.seed)
-    return score_pairing(pairing, args.metrics, _metrics(args, folder), source, args.batch_size)
 
 
 def _metrics(args: argparse.Namespace, folder: Path) -> "dict[str, HighLevelFidelity]":

@@ -14,6 +14,7 @@ ORDER = {
     "similarity": ["pair_id"],
     "iqa": ["metric", "pair_id"],
     "metric_scores": ["backbone", "tuned", "pair_id"],
+    "behaviour": ["backbone", "tuned", "group", "kind", "way", "number"],
 }
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hlf.files import read_table
-from hlf.paper import models
+from hlf.paper import behaviour, models
 from hlf.paper.agreement import CEILING_READING
 from hlf.paper.gather import counts
 from hlf.paper.pairs import disagreements, worst_pairs, worst_tagged_pairs
@@ -19,7 +19,11 @@ TABLES = {
     "table2": ("Table 2. Image quality measures against high-level fidelity scores", READING),
     "ceiling": ("Human ceiling: how far people agree with people", CEILING_READING),
     "table3": ("Table 3. Foundation backbones as the HLF metric, untouched and fine-tuned (ft)", READING),
+    "behaviour": (behaviour.TITLE, ""),  # its note names the run's threshold
+    "invariance": (behaviour.MILD_TITLE, behaviour.MILD_READING),
+    "change_map": (behaviour.MAP_TITLE, behaviour.MAP_READING),
 }
+BEST = {"behaviour": behaviour.BEST, "invariance": {}, "change_map": behaviour.MAP_BEST}  # the correlations' elsewhere
 FIGURES = {
     "examples": (
         "What the models make of the images",
@@ -43,6 +47,19 @@ FIGURES = {
         "The epoch with the lowest validation loss is kept; the test part is never seen.",
     ),
     "worst_pairs": ("The worst pairs", "Pairs with the highest scores, GT beside SR."),
+    "sensitivity": (
+        "Planted edits",
+        "Edits of content (details, local structure, holistic) against edits of texture only, with known answers.",
+    ),
+    "mild_changes": (
+        "Mild changes",
+        "What leaves all content should stay far left of the line; bars that are cut say how long they are.",
+    ),
+    "change_examples": (
+        "Where did it change",
+        "Disagreement of patch tokens, brighter = more, with the edited box framed; a colour scale for each backbone. "
+        "The last rows hold no edit of content.",
+    ),
 }
 
 
@@ -62,11 +79,15 @@ def compose(
     backbone, many = settings["metric.backbones"][0], settings["paper.worst_pairs"]
     frames = {Path(p).stem: read_table(p).drop(columns=list(PROVENANCE), errors="ignore") for p in table_files}
     pictures = {Path(p).stem: Path(p) for p in figure_files}
+    notes = {"behaviour": behaviour.reading(settings["config"]["metric"]["threshold"])}
     metric, scores, pairs = tables["metric"], tables["scores"], tables["pairs"]
     return Report(
         counts=counts(*(tables[n] for n in ("manifest", "rejected", "lr", "sr", "votes", "scores", "iqa"))),
         config=settings["config"],
-        tables=[TableSection(n, title, frames[n], _note(frames[n], note)) for n, (title, note) in TABLES.items()],
+        tables=[
+            TableSection(n, title, frames[n], _note(frames[n], notes.get(n, note)), BEST.get(n))
+            for n, (title, note) in TABLES.items()
+        ],
         figures=[FigureSection(n, title, pictures[n], text) for n, (title, text) in FIGURES.items()],
         strata=tables["strata"],
         worst=worst_pairs(scores, pairs, metric, backbone, many),

@@ -3,11 +3,22 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 # votes.source of answers given by people; every other source is stamped
 HUMAN = "human"
 NO_VOTES = ""  # source of what no vote takes part in
 OFFICIAL = "official"
+
+
+class Provenance(Protocol):
+    """What a figure needs to know of where its numbers come from."""
+
+    def stamp(self) -> str:
+        """Warning in red; empty when there is nothing to warn of."""
+
+    def caption(self) -> str:
+        """Small print in plain ASCII."""
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,10 @@ HEADINGS = {
     "model": "SR model",
     "psnr": "PSNR to GT (dB)",
     "pair_id": "Pair",
+    "auc": "AUC",
+    "sensitivity_at_5": "Sensitivity at 5 %",
+    "jpeg": "JPEG",
+    "hit": "Peak inside",
 }
 # Which end of a column is best; columns that are not named here have no best value.
 BEST = {"srcc": "max", "plcc": "max", "plcc_logistic": "max", "krcc": "max", "rmse": "min"}

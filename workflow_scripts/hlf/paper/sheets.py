@@ -58,7 +58,7 @@ def contact_sheet(rows: "Sequence[SheetRow]", facts: Facts) -> "Figure":
         axes = page.grid(len(rows), len(headers), left=0.45, bottom=0.05, right=0.1, across=0.08, along=0.08)
         for i, row in enumerate(rows):
             for j, picture in enumerate(_row_pictures(row, models)):
-                _show(axes[i][j], picture)
+                show(axes[i][j], picture)
             axes[i][0].set_ylabel(row.label, fontsize=7.5)
         for j, header in enumerate(headers):
             axes[0][j].set_title(header, loc="center", fontsize=9)
@@ -101,14 +101,15 @@ def pair_sheet(worst: "pd.DataFrame", root: str | Path, facts: Facts, n: int = 1
             y = _LINE_HEIGHT * (lines - 1 - line)
             left, right = (page.box(0.1 + 3.1 * column + 1.5 * k, y, 1.42, 1.42) for k in (0, 1))
             for ax, key in ((left, "gt_path"), (right, "sr_path")):
-                _show(ax, read_image(Path(root) / row[key]))
+                show(ax, read_image(Path(root) / row[key]))
             prediction = "" if row["prediction"] != row["prediction"] else f", HLF {row['prediction']:.2f}"
             left.set_title(f"{_short(str(row['pair_id']))}\nGT", fontsize=7)
             right.set_title(f"score {row['score']:.2f}{prediction}\n{style.model_name(row['model'])}", fontsize=7)
     return page.figure
 
 
-def _show(ax: Any, picture: "np.ndarray") -> None:
+def show(ax: Any, picture: "np.ndarray") -> None:
+    """A picture, uint8 (H, W, 3), without ticks."""
     ax.imshow(picture, interpolation="none")
     ax.set_xticks([])
     ax.set_yticks([])

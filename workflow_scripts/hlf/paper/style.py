@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hlf.files import atomic
 from hlf.paper import expected
-from hlf.paper.facts import HUMAN, Facts
+from hlf.paper.facts import HUMAN, Facts, Provenance
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -125,7 +125,7 @@ class Page:
         self.figure.text(0.5, (self.foot + y) / total, text, ha="center", va="bottom", fontsize=9)
 
 
-def new_page(width: float, height: float, facts: Facts, title: str) -> Page:
+def new_page(width: float, height: float, facts: Provenance, title: str) -> Page:
     """Empty figure with a title above and, below the plots' area, the stamp in red and the small print.
 
     Args:

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from hlf.scenes.backgrounds import background
-from hlf.scenes.objects import Tile, code_tile, glyph_tile, sign_tile
+from hlf.scenes.objects import Thing, draw_code, draw_glyph, draw_sign
 from hlf.seeds import generator
 
 
@@ -37,6 +37,24 @@ class Scene:
     place: str
 
 
+Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels, right and bottom excluded
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a scene is drawn from, so that it can be drawn again with one thing changed.
+
+    Attributes:
+        background: uint8 (size, size, 3).
+        place: word for the background.
+        things: what stands on it, from back to front, each with its box.
+    """
+
+    background: np.ndarray
+    place: str
+    things: tuple[tuple[Thing, Box], ...]
+
+
 TRAINING_SHARE = (0.2, 0.55)  # of the side, taken by a pictogram of a training scene; our choice
 
 
@@ -46,7 +64,12 @@ def scene_for(config_seed: int, role: str, index: int, size: int, share: tuple[f
 
 
 def make_scene(rng: np.random.Generator, size: int = 128, share: tuple[float, float] = TRAINING_SHARE) -> Scene:
-    """Draw a scene of 1 to 3 objects that do not overlap.
+    """Draw a scene of 1 to 3 objects that do not overlap; arguments as of `plan_scene`."""
+    return draw(plan_scene(rng, size, share))
+
+
+def plan_scene(rng: np.random.Generator, size: int = 128, share: tuple[float, float] = TRAINING_SHARE) -> Plan:
+    """Choose what a scene shows: 1 to 3 objects that do not overlap.
 
     Args:
         rng: source of every draw.
@@ -55,32 +78,38 @@ def make_scene(rng: np.random.Generator, size: int = 128, share: tuple[float, fl
             decides what x4 degradation leaves readable, so how content errors are spread.
     """
     pixels, place = background(rng, size)
-    canvas = Image.fromarray(pixels)
-    objects: list[SceneObject] = []
+    things: list[tuple[Thing, Box]] = []
     for _ in range(int(rng.choice([1, 2, 3], p=[0.35, 0.45, 0.2]))):
-        kind, (tile, label, detail) = _draw_object(rng, size, share)
-        box = _place(rng, size, tile, [o.box for o in objects])
+        thing = _draw_object(rng, size, share)
+        box = free_box(rng, size, thing.picture().size, [b for _, b in things])
         if box is not None:
-            canvas.paste(tile, box[:2], tile)
-            objects.append(SceneObject(kind, label, box, detail))
-    return Scene(np.asarray(canvas), tuple(objects), caption(objects, place), place)
+            things.append((thing, box))
+    return Plan(pixels, place, tuple(things))
 
 
-def _draw_object(rng: np.random.Generator, size: int, share: tuple[float, float]) -> tuple[str, Tile]:
-    draw = rng.random()
-    if draw < 0.66:
-        return "glyph", glyph_tile(rng, int(size * rng.uniform(*share)))
-    if draw < 0.95:
-        return "sign", sign_tile(rng, int(size * rng.uniform(share[0] * 0.65, share[1] * 0.26 / 0.55)))
+def draw(plan: Plan) -> Scene:
+    """The scene of a plan."""
+    canvas = Image.fromarray(plan.background)
+    for thing, box in plan.things:
+        tile = thing.picture()
+        canvas.paste(tile, box[:2], tile)
+    objects = [SceneObject(t.kind, t.label, box, t.detail) for t, box in plan.things]
+    return Scene(np.asarray(canvas), tuple(objects), caption(objects, plan.place), plan.place)
+
+
+def _draw_object(rng: np.random.Generator, size: int, share: tuple[float, float]) -> Thing:
+    chance = rng.random()
+    if chance < 0.66:
+        return draw_glyph(rng, int(size * rng.uniform(*share)))
+    if chance < 0.95:
+        return draw_sign(rng, int(size * rng.uniform(share[0] * 0.65, share[1] * 0.26 / 0.55)))
     # M1 with quiet zone is 15 modules wide: 45 or 60 of 128 pixels
-    return "code", code_tile(rng, max(2, size // 128 * int(rng.integers(3, 5))))
+    return draw_code(rng, max(2, size // 128 * int(rng.integers(3, 5))))
 
 
-def _place(
-    rng: np.random.Generator, size: int, tile: Image.Image, taken: list[tuple[int, int, int, int]]
-) -> tuple[int, int, int, int] | None:
-    """A free box for the tile, None when 20 random places do not fit (the object is then left out)."""
-    width, height = tile.size
+def free_box(rng: np.random.Generator, size: int, tile: tuple[int, int], taken: list[Box]) -> Box | None:
+    """A free box for a tile of (width, height), None when 20 random places do not fit (it is then left out)."""
+    width, height = tile
     if width > size - 4 or height > size - 4:
         return None
     for _ in range(20):

@@ -9,6 +9,7 @@ print. `compare_rows` makes a table itself and says in `status` what could not b
 from hlf.stats.ceiling import Agreement, Ceiling, human_ceiling, spearman_brown
 from hlf.stats.comparison import LEVEL, Difference, compare_rows, paired_bootstrap
 from hlf.stats.correlation import LogisticFit, krcc, logistic4, plcc, plcc_logistic, rmse_logistic, srcc
+from hlf.stats.detection import auc, auc_interval, roc, sensitivity_at
 from hlf.stats.intervals import absolute_interval, bootstrap_by_group, wilson
 from hlf.stats.significance import holm, williams
 
@@ -19,6 +20,8 @@ __all__ = [
     "Difference",
     "LogisticFit",
     "absolute_interval",
+    "auc",
+    "auc_interval",
     "bootstrap_by_group",
     "compare_rows",
     "holm",
@@ -29,6 +32,8 @@ __all__ = [
     "plcc",
     "plcc_logistic",
     "rmse_logistic",
+    "roc",
+    "sensitivity_at",
     "spearman_brown",
     "srcc",
     "williams",
