@@ -25,6 +25,12 @@ PE = {
     },
     "text_cfg": {"context_length": 8},
 }  # fmt: skip
+# the configuration's group `metric` for tiny backbones
+TUNING = {
+    "learning_rate": 2e-3, "batch_size": 4, "accumulation": 1, "precision": "fp32", "gradient_checkpointing": False,
+    "augmentation": "none", "epochs": 4, "patience": 9, "validation_share": 0.3, "calibration": "logistic",
+    "eval_batch_size": 1,
+}  # fmt: skip
 
 
 def write(folder: Path, config: dict, state: dict) -> None:
