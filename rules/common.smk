@@ -30,7 +30,16 @@ try:
 except HlfError as error:
     raise WorkflowError(str(error)) from None
 
-TABLES = ["sr_models", "table2", "table3", "comparisons", "ceiling", "strata"]
+TABLES = [
+    "sr_models",
+    "table2",
+    "table3",
+    "comparisons",
+    "ceiling",
+    "calibration",
+    "strata",
+    *(["leave_one_out"] if config["metric"]["leave_one_out"] else []),
+]
 FIGURES = [
     "figure4",
     "iqa_scatter",
@@ -38,6 +47,8 @@ FIGURES = [
     "figure5",
     "similarity",
     "metric_scatter",
+    "ranking",
+    "reliability",
     "learning_curves",
     "examples",
     "worst_pairs",
@@ -53,6 +64,12 @@ wildcard_constraints:
 def shards(stage):
     """Zero-padded names of a stage's shards."""
     return [f"{i:03d}" for i in range(config[stage]["shards"])]
+
+
+def fold_tables():
+    """Tables of the fine-tunings on folds, one per backbone; none when metric.folds is 0."""
+    names = config["metric"]["backbones"] if config["metric"]["folds"] else []
+    return collect("<results>/metric/{backbone}/folds.parquet", backbone=names)
 
 
 def setting(name):

@@ -10,16 +10,19 @@ from hlf.stats.ceiling import Agreement, Ceiling, human_ceiling, spearman_brown
 from hlf.stats.comparison import LEVEL, Difference, compare_rows, paired_bootstrap
 from hlf.stats.correlation import LogisticFit, krcc, logistic4, plcc, plcc_logistic, rmse_logistic, srcc
 from hlf.stats.intervals import absolute_interval, bootstrap_by_group, wilson
+from hlf.stats.reliability import Bin, calibration_error, reliability
 from hlf.stats.significance import holm, williams
 
 __all__ = [
     "LEVEL",
     "Agreement",
+    "Bin",
     "Ceiling",
     "Difference",
     "LogisticFit",
     "absolute_interval",
     "bootstrap_by_group",
+    "calibration_error",
     "compare_rows",
     "holm",
     "human_ceiling",
@@ -28,6 +31,7 @@ __all__ = [
     "paired_bootstrap",
     "plcc",
     "plcc_logistic",
+    "reliability",
     "rmse_logistic",
     "spearman_brown",
     "srcc",
