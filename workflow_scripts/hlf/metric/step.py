@@ -74,7 +74,7 @@ class Stepper:
 
     def state(self) -> dict[str, Any]:
         """All that a resumed run needs to go on with the same bits."""
-        parts = {"weights": self.backbone, "optimizer": self.optimizer, "scaler": self.scaler}
+        parts: dict[str, Any] = {"weights": self.backbone, "optimizer": self.optimizer, "scaler": self.scaler}
         return {name: part.state_dict() for name, part in parts.items()}
 
     def load(self, saved: dict[str, Any]) -> None:
@@ -95,7 +95,8 @@ def checkpoint_layers(backbone: Backbone) -> None:
     # the outermost part that has the switch: some towers are a library's network with a projection behind it
     for part in backbone.tower.modules():
         # transformers, by its new and its old name
-        enable = getattr(part, "activation_checkpointing_enable", getattr(part, "gradient_checkpointing_enable", None))
+        old = getattr(part, "gradient_checkpointing_enable", None)
+        enable: Any = getattr(part, "activation_checkpointing_enable", old)
         if enable is not None:
             # the reentrant kind gives no gradient where the input needs none, as pictures do
             enable({"use_reentrant": False})
@@ -105,7 +106,8 @@ def checkpoint_layers(backbone: Backbone) -> None:
                     layer.training = True
             return
         if hasattr(part, "set_grad_checkpointing"):  # timm and open_clip
-            part.set_grad_checkpointing(True)
+            switch: Any = part.set_grad_checkpointing
+            switch(True)
             return
     raise HlfError(
         f"backbone {backbone.description.name} knows no gradient checkpointing; "
