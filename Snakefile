@@ -25,6 +25,7 @@ include: "rules/sampling.smk"  # 3.1 PE-core similarity, choice of pairs
 include: "rules/study.smk"  # 3.1 votes, 3.2 scores and split
 include: "rules/iqa.smk"  # 4.1 image quality measures
 include: "rules/metric.smk"  # 4.2 fine-tuned foundation models
+include: "rules/certainty.smk"  # how sure Table 3 is: folds, an unseen SR model, calibration
 include: "rules/metric_report.smk"  # how the metric behaves on pairs with a known answer
 include: "rules/tables.smk"  # what the SR models do, Tables 2 and 3
 include: "rules/figures.smk"  # Figures 4 and 5 and others

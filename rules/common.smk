@@ -39,7 +39,9 @@ TABLES = [
     "table3",
     "comparisons",
     "ceiling",
+    "calibration",
     "strata",
+    *(["leave_one_out"] if config["metric"]["leave_one_out"] else []),
     *BEHAVIOUR_TABLES,
 ]
 FIGURES = [
@@ -49,6 +51,8 @@ FIGURES = [
     "figure5",
     "similarity",
     "metric_scatter",
+    "ranking",
+    "reliability",
     "learning_curves",
     "examples",
     "worst_pairs",
@@ -65,6 +69,12 @@ wildcard_constraints:
 def shards(stage):
     """Zero-padded names of a stage's shards."""
     return [f"{i:03d}" for i in range(config[stage]["shards"])]
+
+
+def fold_tables():
+    """Tables of the fine-tunings on folds, one per backbone; none when metric.folds is 0."""
+    names = config["metric"]["backbones"] if config["metric"]["folds"] else []
+    return collect("<results>/metric/{backbone}/folds.parquet", backbone=names)
 
 
 def setting(name):

@@ -95,26 +95,52 @@ def zero_shot_key(wildcards):
     return backbone_key("score_zero_shot", wildcards.backbone, "metric.eval_batch_size")
 
 
+# settings of the metric that a fine-tuning does not hang on: its neighbours, how its scores are made, how sure they are
+BESIDE_RECIPE = (
+    "backbones",
+    "finetune",
+    "resize_mode",
+    "pooling",
+    "variants",
+    "eval_batch_size",
+    "threshold",
+    "planted",
+    "calibration",
+    "folds",
+    "seeds",
+    "leave_one_out",
+)
+
+
+def recipe_settings():
+    """Names of the settings that every fine-tuning follows."""
+    return [f"metric.{k}" for k in config["metric"] if k not in BESIDE_RECIPE]
+
+
 def finetune_key(wildcards):
     """Key of one fine-tuning: every setting of the metric but the list of the other backbones."""
-    names = [
-        f"metric.{k}"
-        for k in config["metric"]
-        if k
-        not in (
-            "backbones",
-            "finetune",
-            "eval_batch_size",
-            "resize_mode",
-            "pooling",
-            "variants",
-            "threshold",
-            "planted",
-        )
-    ]
+    names = (*recipe_settings(), "metric.calibration")
     return backbone_key(
         "finetune_metric", wildcards.backbone, *names, **table_facts("images")
     )
+
+
+def crossvalidate_key(wildcards):
+    """Key of one backbone's fine-tunings on folds; none where Table 3 has no fine-tuned row of it."""
+    names = (
+        *recipe_settings(),
+        "metric.eval_batch_size",
+        "metric.folds",
+        "metric.seeds",
+    )
+    tuned = wildcards.backbone in config["metric"]["finetune"]
+    return backbone_key("crossvalidate_metric", wildcards.backbone, *names, tuned=tuned)
+
+
+def leave_out_key(wildcards):
+    """Key of one backbone's fine-tunings without each SR model."""
+    names = (*recipe_settings(), "metric.eval_batch_size")
+    return backbone_key("leave_models_out", wildcards.backbone, *names)
 
 
 def tuned_key(wildcards):

@@ -80,9 +80,11 @@ rule table2:
 
 
 rule table3:
-    """Table 3: backbones against the scores, test part."""
+    """Table 3: backbones against the scores, test part and folds."""
     input:
         metric="<results>/metric/scores.parquet",
+        folds=fold_tables(),
+        ceiling="<results>/tables/ceiling.csv",
         scores="<results>/study/scores.csv",
         split="<results>/study/split.csv",
         sr="<results>/sr/sr.parquet",

@@ -27,6 +27,12 @@ PE = {
     },
     "text_cfg": {"context_length": 8},
 }  # fmt: skip
+# the configuration's group `metric` for tiny backbones
+TUNING = {
+    "learning_rate": 2e-3, "batch_size": 4, "accumulation": 1, "precision": "fp32", "gradient_checkpointing": False,
+    "augmentation": "none", "epochs": 4, "patience": 9, "validation_share": 0.3, "calibration": "logistic",
+    "eval_batch_size": 1,
+}  # fmt: skip
 
 
 VIT = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32, "image_size": 32,

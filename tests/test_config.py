@@ -119,6 +119,8 @@ def test_every_key_of_the_file_is_in_the_schema_and_commented(mini):
 
 
 SCHEMA_MISTAKES = [
+    ("metric.precision", "tf32", 'metric.precision is "tf32", allowed is one of ["fp32", "bf16", "fp16"]'),
+    ("metric.seeds", 0, "metric.seeds is 0, allowed is at least 1"),
     ("images.sides", 3, "unknown key sides in images, known are source, folder, crop"),
     ("iamges", {}, "unknown key iamges in the top level, known are run, seed"),
     ("images.crop", "128", 'images.crop is "128", allowed is type "integer"'),
@@ -239,6 +241,10 @@ CROSS_MISTAKES = [
     ({"metric.finetune": ["dinov2", "vit"]}, "metric.finetune names vit, which metric.backbones does not hold"),
     ({"sr.baselines": ["bicubic", "swinir"]}, "sr.baselines names swinir, which sr.models holds too"),
     ({"sr.precision": "fp16"}, "sr.precision is fp16 with resources.device cpu"),
+    ({"metric.precision": "fp16"}, "metric.precision is fp16 with resources.device cpu"),
+    ({"metric.folds": 1}, "metric.folds is 1, allowed is 0 for none, or at least 2"),
+    ({"metric.leave_one_out": ["clip"], "metric.backbones": ["dinov2"]}, "metric.leave_one_out names clip"),
+    ({"metric.accumulation": 17, "metric.batch_size": 16}, "metric.accumulation is 17, more than the 16 pairs"),
 ]
 
 

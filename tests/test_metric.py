@@ -9,23 +9,28 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backbone_helpers import tiny_dino, toy_study
+from backbone_helpers import TUNING, tiny_dino, toy_study
 from hlf.backbones.base import hlf_distance
 from hlf.backbones.embed import embed_files
 from hlf.errors import HlfError
 from hlf.images import read_image, to_tensor
 from hlf.metric import train as metric_train
+from hlf.metric.calibration import fit_calibration
 from hlf.metric.model import load_metric_folder, save_metric
+from hlf.metric.pairs import load_pairs, validation_groups
 from hlf.metric.score import score_pairs
-from hlf.metric.train import fine_tune, load_pairs, tune_and_save, validation_groups
+from hlf.metric.step import Stepper
+from hlf.metric.train import fine_tune, tune_and_save
 from hlf.sampling.similarity import pair_similarity
-
-SETTINGS = {"learning_rate": 2e-3, "batch_size": 4, "epochs": 4, "patience": 9, "validation_share": 0.3}
 
 
 @pytest.fixture
 def study(tmp_path):
     return toy_study(tmp_path)
+
+
+def tune(backbone, data, work, **settings):
+    return fine_tune(backbone, *data, {**TUNING, **settings}, work, 1, work / "events")
 
 
 def sets(study, root):
@@ -73,27 +78,28 @@ def test_pairs_keep_their_own_pictures_and_scores(study, tmp_path):
 
 def test_tuning_learns_and_keeps_the_best_epoch(study, tmp_path):
     backbone, data = tiny_dino(), sets(study, tmp_path)
-    history = fine_tune(backbone, *data, SETTINGS, tmp_path / "work", 1)
+    history = tune(backbone, data, tmp_path / "work")
     assert [h["epoch"] for h in history] == [0, 1, 2, 3, 4]
     assert history[-1]["train_loss"] < 0.7 * history[0]["train_loss"]
+    assert history[-1]["train_srcc"] > history[0]["train_srcc"]
     best = min(h["validation_loss"] for h in history)
     # the weights that are left are those of the best epoch, not of the last
-    left = metric_train._validate(backbone, data[1])
+    left = metric_train._validate(backbone, data[1], 4)
     assert left["validation_loss"] == best
-    assert history[0]["validation_loss"] == metric_train._validate(tiny_dino(), data[1])["validation_loss"]
+    assert history[0]["validation_loss"] == metric_train._validate(tiny_dino(), data[1], 4)["validation_loss"]
 
 
 def test_tuning_stops_when_validation_gets_no_better(study, tmp_path, monkeypatch):
     data, losses = sets(study, tmp_path), iter([0.5, 0.3, 0.4, 0.31, 0.32, 0.1])
     states = []
 
-    def planned(backbone, pairs):
+    def planned(backbone, pairs, batch_size):
         states.append({k: v.clone() for k, v in backbone.state_dict().items()})
         return {"validation_loss": next(losses), "validation_srcc": 0.0}
 
     monkeypatch.setattr(metric_train, "_validate", planned)
     backbone = tiny_dino()
-    history = fine_tune(backbone, *data, {**SETTINGS, "epochs": 9, "patience": 3}, tmp_path / "work", 1)
+    history = tune(backbone, data, tmp_path / "work", epochs=9, patience=3)
     assert len(history) == 5
     left = backbone.state_dict()
     assert all(torch.equal(v, left[k]) for k, v in states[1].items())
@@ -102,13 +108,14 @@ def test_tuning_stops_when_validation_gets_no_better(study, tmp_path, monkeypatc
 
 def test_no_epochs_leaves_the_backbone_untouched(study, tmp_path):
     backbone, start = tiny_dino(), tiny_dino().state_dict()
-    history = fine_tune(backbone, *sets(study, tmp_path), {**SETTINGS, "epochs": 0}, tmp_path / "work", 1)
+    history = tune(backbone, sets(study, tmp_path), tmp_path / "work", epochs=0)
     assert len(history) == 1 and all(torch.equal(v, start[k]) for k, v in backbone.state_dict().items())
 
 
-def test_a_killed_run_ends_with_the_same_bits(study, tmp_path, monkeypatch):
+@pytest.mark.parametrize("settings", [{}, {"precision": "fp16", "augmentation": "flip_crop", "accumulation": 2}])
+def test_a_killed_run_ends_with_the_same_bits(study, tmp_path, monkeypatch, settings):
     data, whole = sets(study, tmp_path), tiny_dino()
-    expected = fine_tune(whole, *data, SETTINGS, tmp_path / "unbroken", 1)
+    expected = tune(whole, data, tmp_path / "unbroken", **settings)
     real, calls = metric_train._epoch, []
 
     def dies_in_the_third(*args):
@@ -120,12 +127,16 @@ def test_a_killed_run_ends_with_the_same_bits(study, tmp_path, monkeypatch):
 
     monkeypatch.setattr(metric_train, "_epoch", dies_in_the_third)
     with pytest.raises(KeyboardInterrupt):
-        fine_tune(tiny_dino(), *data, SETTINGS, tmp_path / "work", 1)
+        tune(tiny_dino(), data, tmp_path / "work", **settings)
     resumed = tiny_dino(seed=99)  # what the new process starts from does not matter
-    assert fine_tune(resumed, *data, SETTINGS, tmp_path / "work", 1) == expected
+    assert tune(resumed, data, tmp_path / "work", **settings) == expected
     assert len(calls) == 5
     state = whole.state_dict()
     assert all(torch.equal(v, state[k]) for k, v in resumed.state_dict().items())
+    saved = [
+        torch.load(tmp_path / name / "checkpoint.pt", weights_only=False)["scaler"] for name in ("unbroken", "work")
+    ]
+    assert saved[0] == saved[1] and bool(saved[0]) == ("precision" in settings)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(study, tmp_path):
@@ -133,7 +144,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(study, tmp_path):
     with torch.no_grad():
         backbone.tower.layernorm.weight.fill_(float("inf"))
     with pytest.raises(HlfError, match=r"fine-tuning of dinov2 diverged; lower metric.learning_rate"):
-        metric_train._epoch(backbone, torch.optim.SGD(backbone.parameters()), sets(study, tmp_path)[0], np.arange(4), 4)
+        Stepper(backbone, TUNING).step(sets(study, tmp_path)[0], np.arange(4))
 
 
 def test_a_model_folder_gives_the_same_scores(study, tmp_path):
@@ -230,8 +241,26 @@ def test_tune_and_save_never_looks_at_the_test_part(study, tmp_path):
     pairs, split = study
     for path in pairs.merge(split[split["part"] == "test"], on="pair_id")[["gt_path", "sr_path"]].to_numpy().ravel():
         (tmp_path / path).unlink(missing_ok=True)
-    settings = {**SETTINGS, "epochs": 1}
-    table = tune_and_save(tiny_dino(), pairs, split, tmp_path, settings, tmp_path / "w", 1, tmp_path / "model", "")
+    settings, work = {**TUNING, "epochs": 1}, tmp_path / "w"
+    table = tune_and_save(
+        tiny_dino(), pairs, split, tmp_path, settings, work, 1, tmp_path / "model", "", tmp_path / "events"
+    )
     assert table["epoch"].tolist() == [0, 1] and (table["backbone"] == "dinov2").all()
-    facts = json.loads((tmp_path / "model" / "config.json").read_text())["facts"]
+    config = json.loads((tmp_path / "model" / "config.json").read_text())
+    facts = config["facts"]
     assert facts["training pairs"] + facts["validation pairs"] == 12 and facts["validation pairs"] == 4
+    # four pairs are too few for a calibration: told, not hidden
+    assert config["calibration"] is None and "undefined: a calibration needs at least 5 pairs" in facts["calibration"]
+
+
+def test_the_calibration_is_that_of_the_validation_part(tmp_path):
+    pairs, split = toy_study(tmp_path, images=16)
+    for kind in ("logistic", "none"):
+        folder, backbone = tmp_path / kind, tiny_dino()
+        settings = {**TUNING, "epochs": 1, "calibration": kind}
+        tune_and_save(backbone, pairs, split, tmp_path, settings, tmp_path / "w", 1, folder, "", tmp_path / "events")
+        held = split["image_id"].isin(validation_groups(split, TUNING["validation_share"], 1))
+        validation = load_pairs(pairs, split[held], tmp_path)
+        fitted = fit_calibration(metric_train.predict(backbone, validation, 4), validation.score, kind)
+        stored = json.loads((folder / "config.json").read_text())["calibration"]
+        assert stored == (None if kind == "none" else fitted.to_dict())

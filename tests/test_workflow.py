@@ -34,9 +34,9 @@ def edited(done: Path):
 
 def test_chain_gives_tables_figures_and_report(done: Path) -> None:
     results = result_bytes(done)
-    for name in ("sr_models", "table2", "table3", "strata"):
+    for name in ("sr_models", "table2", "table3", "leave_one_out", "calibration", "strata"):
         assert {f"tables/{name}.{kind}" for kind in ("csv", "md", "tex")} <= set(results)
-    for name in ("figure4", "figure5", "similarity", "examples", "worst_pairs"):
+    for name in ("figure4", "figure5", "similarity", "examples", "worst_pairs", "ranking", "reliability"):
         assert {f"figures/{name}.{kind}" for kind in ("pdf", "png")} <= set(results)
     page = results["report.html"].decode()
     assert "MINI models, SIMULATED votes" in page
@@ -152,6 +152,32 @@ def test_editing_every_script_reruns_every_rule(done: Path, edited) -> None:
     assert set(scripts_of_rules()) - {"draw_scenes", "train_each", "import_votes"} == set(planned(done))
 
 
+def test_more_seeds_or_fewer_backbones_tune_nothing_that_is_there(done: Path) -> None:
+    (done / "sure.yaml").write_text("metric: {seeds: 2}\n")
+    jobs = planned(done, configs=(TINY, "sure.yaml"))
+    assert jobs["crossvalidate_metric"] == 2 and jobs["table3"] == 1
+    assert not {"finetune_metric", "leave_models_out", "score_zero_shot", "score_tuned"} & set(jobs)
+    (done / "sure.yaml").write_text("metric: {backbones: [dinov2]}\n")
+    jobs = planned(done, configs=(TINY, "sure.yaml"))
+    assert not {"finetune_metric", "crossvalidate_metric", "leave_models_out", "score_zero_shot"} & set(jobs)
+    (done / "sure.yaml").write_text("metric: {folds: 0, leave_one_out: []}\n")
+    jobs = planned(done, configs=(TINY, "sure.yaml"))
+    assert jobs["table3"] == 1 and not {"crossvalidate_metric", "leave_models_out", "leave_one_out"} & set(jobs)
+
+
+def test_folds_of_every_pair_stand_in_table3(done: Path) -> None:
+    folds = read_table(done / "results/tiny/metric/dinov2/folds.parquet")
+    pairs = set(read_table(done / "results/tiny/study/split.csv")["pair_id"])
+    assert set(folds["pair_id"]) == pairs and folds.groupby("tuned")["pair_id"].nunique().tolist() == [len(pairs)] * 2
+    table = read_table(done / "results/tiny/tables/table3.csv")
+    assert (
+        table["srcc_folds_mean"].notna().all()
+        and "Human ceiling" in (done / "results/tiny/tables/table3.md").read_text()
+    )
+    logs = {p.name for p in (done / "results/tiny/logs/tensorboard").iterdir()}
+    assert logs == {"dinov2", "pe-core", "dinov2-folds", "pe-core-folds", "dinov2-left-out"}
+
+
 def test_one_table_alone(done: Path) -> None:
     (done / "results/tiny/tables/table2.csv").unlink()
     assert planned(done, "table2") == {"table2": 1}
@@ -228,7 +254,7 @@ def test_a_measure_without_weights_is_a_row_and_fails_the_run_at_its_end(done: P
 def test_paper_scale_can_be_planned_without_its_data(done: Path) -> None:
     jobs = planned(done, configs=("config.paper.yaml",))
     assert jobs["super_resolve"] == 6 * 64  # five models and a baseline
-    assert jobs["finetune_metric"] == 5
+    assert jobs["finetune_metric"] == jobs["crossvalidate_metric"] == 5 and jobs["leave_models_out"] == 1
     output = snakemake(done, "--cores", "1", "study", configs=("config.paper.yaml",))
     assert output.endswith("exit code 1")
     assert "nothing was started" in output

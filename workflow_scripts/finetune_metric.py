@@ -13,20 +13,20 @@ from hlf.threads import one_thread
 def main(job: hlf_job.Job) -> None:
     """See the module docstring."""
     one_thread()
-    metric = {k.removeprefix("metric."): v for k, v in job.settings.items() if k.startswith("metric.")}
-    backbone = load_backbone(job.wildcards["backbone"], job.settings["zoo"], job.zoo, **job.settings["options"])
-    work = job.results / "metric" / ".work" / job.wildcards["backbone"] / job.key
-    pairs, split, scores = (read_table(job.input[name]) for name in ("pairs", "split", "scores"))
+    metric, name = job.group("metric"), job.wildcards["backbone"]
+    backbone = load_backbone(name, job.settings["zoo"], job.zoo, **job.settings["options"])
+    pairs, split, scores = (read_table(job.input[table]) for table in ("pairs", "split", "scores"))
     history = tune_and_save(
         backbone.to(job.device),
         pairs,
         split,
         job.results,
         metric,
-        work,
+        job.results / "metric" / ".work" / name / job.key,
         job.settings["seed"],
         Path(job.output["config"]).parent,
         facts_of(job.settings, scores).stamp(),
+        job.results / "logs" / "tensorboard" / name,
     )
     write_table(history, job.output["history"])
 

@@ -31,7 +31,7 @@ class Job:
         zoo: folder of the zoo in use.
         mini: folder of the mini zoo.
         device: "cpu" or "cuda".
-        key: digest of the rule's settings and code without its number of shards, for records of finished work.
+        key: digest of the rule's settings and code without what finished work does not hang on (`digest.NOT_WORK`).
     """
 
     input: dict[str, Any]
@@ -43,6 +43,11 @@ class Job:
     mini: Path
     device: str
     key: str
+
+    def group(self, name: str) -> dict[str, Any]:
+        """The settings of one group of the configuration, without the group's name."""
+        found = self.settings.items()
+        return {key.removeprefix(f"{name}."): value for key, value in found if key.startswith(f"{name}.")}
 
 
 def run(main: Callable[[Job], None], snakemake: Any) -> None:

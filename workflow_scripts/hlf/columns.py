@@ -83,6 +83,16 @@ TABLES: dict[str, dict[str, str]] = {
         "run": TEXT, "backbone": TEXT, "tuned": FLAG, "zoo": TEXT, "weights_sha256": TEXT, "group": TEXT, "kind": TEXT,
         "way": TEXT, "number": INT, "value": REAL, "share": REAL, "mass": REAL, "area": REAL, "hit": REAL,
     },
+    # a pair's value by a fine-tuning that did not see its fold (tuned), and by the untouched backbone (seed 0); folds
+    # and seeds count from 0
+    "metric_folds": {
+        "run": TEXT, "pair_id": TEXT, "backbone": TEXT, "fold": INT, "seed": INT, "tuned": FLAG, "value": REAL,
+        "zoo": TEXT,
+    },
+    # a test pair's value by a fine-tuning that saw no pair of its SR model
+    "metric_left_out": {
+        "run": TEXT, "pair_id": TEXT, "backbone": TEXT, "model": TEXT, "value": REAL, "zoo": TEXT,
+    },
 }  # fmt: skip
 
 

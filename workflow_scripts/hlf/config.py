@@ -128,11 +128,28 @@ def cross_problems(config: dict[str, Any]) -> list[str]:
     both = [name for name in models if name in config["sr"]["baselines"]]
     if both:
         found.append(f"sr.baselines names {', '.join(both)}, which sr.models holds too; keep each model in one of them")
-    untold = [name for name in config["metric"]["finetune"] if name not in config["metric"]["backbones"]]
+    found += [
+        f"{stage}.precision is fp16 with resources.device cpu; use fp32 or bf16 there"
+        for stage in ("sr", "metric")
+        if config["resources"]["device"] == "cpu" and config[stage]["precision"] == "fp16"
+    ]
+    return found + metric_problems(config["metric"])
+
+
+def metric_problems(metric: dict[str, Any]) -> list[str]:
+    """Sentences on combinations of keys of the group `metric` that cannot work."""
+    found = []
+    if metric["folds"] == 1:
+        found.append("metric.folds is 1, allowed is 0 for none, or at least 2")
+    untold = [name for name in metric["finetune"] if name not in metric["backbones"]]
     if untold:
         found.append(f"metric.finetune names {', '.join(untold)}, which metric.backbones does not hold")
-    if config["resources"]["device"] == "cpu" and config["sr"]["precision"] == "fp16":
-        found.append("sr.precision is fp16 with resources.device cpu; use fp32 or bf16 there")
+    others = [name for name in metric["leave_one_out"] if name not in metric["finetune"]]
+    if others:
+        found.append(f"metric.leave_one_out names {', '.join(others)}, which metric.finetune does not hold")
+    parts, pairs = metric["accumulation"], metric["batch_size"]
+    if parts > pairs:
+        found.append(f"metric.accumulation is {parts}, more than the {pairs} pairs of a batch (metric.batch_size)")
     return found
 
 

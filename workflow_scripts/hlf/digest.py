@@ -25,6 +25,10 @@ NAMES = {
 }
 
 
+# settings that finished work does not hang on: how it was divided, what is fitted behind it, how often it is repeated
+NOT_WORK = ("shards", "metric.calibration", "metric.seeds")
+
+
 def key(settings: dict[str, Any], script: Path, modules: tuple[str, ...] = ()) -> str:
     """Canonical JSON of `settings` and of the code behind a rule; equal strings mean nothing changed.
 
@@ -37,8 +41,8 @@ def key(settings: dict[str, Any], script: Path, modules: tuple[str, ...] = ()) -
 
 
 def work_key(rule_key: str) -> str:
-    """Sixteen hexadecimal digits of a rule's key without its number of shards: names work that any sharding keeps."""
-    facts = {k: v for k, v in json.loads(rule_key).items() if k != "shards"}
+    """Sixteen hexadecimal digits of a rule's key without NOT_WORK: names work that is kept whatever these say."""
+    facts = {k: v for k, v in json.loads(rule_key).items() if k not in NOT_WORK}
     return hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 

@@ -119,6 +119,17 @@ def ceiling(votes: "pd.DataFrame", split: "pd.DataFrame", splits: int, seed: int
     return pd.DataFrame(rows)
 
 
+def ceiling_sentence(table: "pd.DataFrame") -> str:
+    """What the human ceiling is, for a note: the row SRCC of a table of `ceiling`."""
+    row = table.set_index("correlation").loc["SRCC"]
+    if row["status"] != "ok":
+        return f"The human ceiling of these pairs is {row['status']}."
+    return (
+        f"Human ceiling of SRCC on these pairs: {row['full']:.4f} [{row['full_low']:.4f}, {row['full_high']:.4f}] is "
+        f"what as many new votes would reach, {row['truth']:.4f} what no metric is expected to exceed."
+    )
+
+
 def _agreement(found: "Ceiling | None", name: str) -> dict[str, float]:
     columns = ("half", "full", "full_low", "full_high", "truth", "n", "votes_fewest", "votes_most")
     if found is None:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 from hlf.files import read_table
 from hlf.paper import behaviour, models
 from hlf.paper.agreement import CEILING_READING
+from hlf.paper.certainty import CALIBRATION_READING, LEAVE_ONE_OUT_READING
 from hlf.paper.gather import counts
 from hlf.paper.pairs import disagreements, worst_pairs, worst_tagged_pairs
 from hlf.paper.report import FigureSection, Report, TableSection, package_versions
-from hlf.paper.tables import READING, incomplete
+from hlf.paper.tables import READING, TABLE3_READING, incomplete
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +19,9 @@ TABLES = {
     "sr_models": (models.TITLE, models.NOTE),
     "table2": ("Table 2. Image quality measures against high-level fidelity scores", READING),
     "ceiling": ("Human ceiling: how far people agree with people", CEILING_READING),
-    "table3": ("Table 3. Foundation backbones as the HLF metric, untouched and fine-tuned (ft)", READING),
+    "table3": ("Table 3. Foundation backbones as the HLF metric, untouched and fine-tuned (ft)", TABLE3_READING),
+    "leave_one_out": ("The metric on an SR model that it never saw", LEAVE_ONE_OUT_READING),
+    "calibration": ("Calibration of the fine-tuned metric", CALIBRATION_READING),
     "behaviour": (behaviour.TITLE, ""),  # its note names the run's threshold
     "invariance": (behaviour.MILD_TITLE, behaviour.MILD_READING),
     "change_map": (behaviour.MAP_TITLE, behaviour.MAP_READING),
@@ -42,9 +45,19 @@ FIGURES = {
     ),
     "figure5": ("Figure 5. The metric", "SR and GT pass through one backbone; 1 - cosine is regressed to the score."),
     "metric_scatter": ("Prediction against score", "Test pairs only, before and after fine-tuning."),
+    "ranking": (
+        "Tables 2 and 3 against the human ceiling",
+        "Absolute SRCC of every row with its interval; the line is what as many new votes would reach.",
+    ),
+    "reliability": (
+        "Reliability",
+        "Predicted against observed share in bins of equally many test pairs; on the diagonal a prediction means what "
+        "it says.",
+    ),
     "learning_curves": (
         "Fine-tuning",
-        "The epoch with the lowest validation loss is kept; the test part is never seen.",
+        "Training and validation part by epoch; the epoch with the lowest validation loss is kept, the test part is "
+        "never seen.",
     ),
     "worst_pairs": ("The worst pairs", "Pairs with the highest scores, GT beside SR."),
     "sensitivity": (
@@ -87,6 +100,7 @@ def compose(
         tables=[
             TableSection(n, title, frames[n], _note(frames[n], notes.get(n, note)), BEST.get(n))
             for n, (title, note) in TABLES.items()
+            if n in frames
         ],
         figures=[FigureSection(n, title, pictures[n], text) for n, (title, text) in FIGURES.items()],
         strata=tables["strata"],

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from hlf.errors import HlfError
-from hlf.paper import style
+from hlf.paper import expected, style
 from hlf.paper.facts import Facts
 from hlf.paper.tables import part_scores, row_name
 
@@ -168,10 +168,11 @@ def _scatter(ax: Any, table: "pd.DataFrame", backbone: str, tuned: bool) -> None
 
 
 def learning_curves(history: "pd.DataFrame", facts: Facts) -> "Figure":
-    """Loss and validation SRCC of the fine-tuning by epoch, a column per backbone; the kept epoch is marked.
+    """Loss and SRCC of the fine-tuning by epoch, a column per backbone; the kept epoch is marked.
 
     Args:
-        history: columns backbone, epoch (from 0 or 1), train_loss, validation_loss, validation_srcc (NaN = undefined).
+        history: columns backbone, epoch (0 = untouched), train_loss, train_srcc, validation_loss, validation_srcc (0
+            where it is undefined).
         facts: provenance for stamp and small print.
 
     Raises:
@@ -179,36 +180,38 @@ def learning_curves(history: "pd.DataFrame", facts: Facts) -> "Figure":
     """
     if history.empty:
         raise HlfError("learning curves: the training history is empty")
-    backbones = sorted(history["backbone"].unique())
+    order = list(expected.BACKBONE_NAMES)
+    backbones = sorted(history["backbone"].unique(), key=lambda b: (order.index(b) if b in order else len(order), b))
     with style.look():
-        width = max(5.2, 2.7 * len(backbones) + 0.8)
-        page = style.new_page(width, 4.4, facts, "Fine-tuning of the backbones")
-        axes = page.grid(2, len(backbones), left=0.7, bottom=0.85, across=0.65, along=0.25)
+        # the columns share their axes, so that five fit a printed page
+        page = style.new_page(7.2, 4.5, facts, "Fine-tuning of the backbones")
+        right = 0.15 if len(backbones) > 1 else 2.5
+        axes = page.grid(2, len(backbones), left=0.6, bottom=0.95, right=right, across=0.15, along=0.2)
         for j, backbone in enumerate(backbones):
             table = history[history["backbone"] == backbone].sort_values("epoch")
-            _curves(axes[0][j], axes[1][j], table)
-            axes[0][j].set_title(row_name(str(backbone), True, facts.zoo))
-        axes[0][0].set_ylabel("Loss")
-        axes[1][0].set_ylabel("Validation SRCC")
+            for ax, what in ((axes[0][j], "loss"), (axes[1][j], "srcc")):
+                _curves(ax, table, what)
+                ax.tick_params(labelleft=j == 0, labelbottom=what == "srcc")
+                if j:
+                    ax.sharey(axes[0 if what == "loss" else 1][0])
+            axes[0][j].sharex(axes[1][j])
+            axes[0][j].set_title(row_name(str(backbone), True, facts.zoo), fontsize=8.5)
+        axes[0][0].set_ylabel("Mean squared error")
+        axes[1][0].set_ylabel("SRCC")
         page.figure.align_ylabels()
+        page.label("Epoch (0 = untouched)", 0.4)
         page.legend(axes[0][0], 0.1, columns=3)
     return page.figure
 
 
-def _curves(loss: Any, rank: Any, table: "pd.DataFrame") -> None:
-    """Losses above, SRCC below, one backbone."""
+def _curves(ax: Any, table: "pd.DataFrame", what: str) -> None:
+    """Training and validation part of one backbone, "loss" or "srcc"."""
     from matplotlib.ticker import MaxNLocator
 
-    marks: dict[str, Any] = {"marker": "o", "ms": 3, "lw": 1.4}
-    train, validation = style.TRAIN_COLOR, style.VALIDATION_COLOR
-    loss.plot(table["epoch"], table["train_loss"], color=train, label="training loss", **marks)
-    loss.plot(table["epoch"], table["validation_loss"], color=validation, label="validation loss", **marks)
-    rank.plot(table["epoch"], table["validation_srcc"], color=validation, ls="--", **marks)
+    for part, color, mark in (("training", style.TRAIN_COLOR, "s"), ("validation", style.VALIDATION_COLOR, "o")):
+        values = table[f"{'train' if part == 'training' else part}_{what}"]
+        ax.plot(table["epoch"], values, color=color, marker=mark, ms=3, lw=1.4, label=f"{part} part")
     best = int(table["epoch"].to_numpy()[int(table["validation_loss"].to_numpy().argmin())])
-    for ax in (loss, rank):
-        ax.axvline(best, color=style.MUTED, lw=0.9, ls=":", label="lowest validation loss (kept)")
-        ax.grid()
-    loss.sharex(rank)
-    loss.tick_params(labelbottom=False)
-    rank.set_xlabel("Epoch")
-    rank.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.axvline(best, color=style.MUTED, lw=0.9, ls=":", label="lowest validation loss (kept)")
+    ax.grid()
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))

@@ -29,6 +29,14 @@ HEADINGS = {
     "p_holm": "p Holm",
     "n": "n",
     "status": "Status",
+    "srcc_folds": "SRCC folds",
+    "plcc_folds": "PLCC folds",
+    "srcc_unseen": "SRCC unseen",
+    "srcc_usual": "SRCC usual",
+    "srcc_zero_shot": "SRCC zero-shot",
+    "difference": "Unseen \u2212 usual",
+    "mse": "MSE",
+    "ece": "ECE",
     "paper_srcc": "Paper SRCC",
     "paper_plcc": "Paper PLCC",
     "model": "SR model",
@@ -44,7 +52,7 @@ BEST = {"srcc": "max", "plcc": "max", "plcc_logistic": "max", "krcc": "max", "rm
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", "\u2013": "--", "\u2212": "$-$",
+    "|": r"\textbar{}", "\u2013": "--", "\u2212": "$-$", "\u00b1": r"$\pm$",
 }  # fmt: skip
 # columns that `tables.write_all` adds to a CSV: those of Facts.columns, and the stamp
 PROVENANCE = ("run", "scale", "zoo", "source", "seed", "config_hash", "weights_hash", "stamp")
@@ -92,14 +100,14 @@ def cell_text(column: str, value: Any) -> str:
 
 
 def view(table: "pd.DataFrame", best: Mapping[str, str] | None = None) -> View:
-    """Cells for people: `x_low`/`x_high` become one interval column, `*_signed` stays in the CSV only.
+    """Cells for people: `x_low`/`x_high` become one interval column, so do `x_mean`/`x_sd`; `*_signed` is left out.
 
     Args:
         table: any table; a `status` column that says "ok" everywhere is left out.
         best: column -> "max" or "min", the value to set in bold; the correlations' by default.
     """
     directions = BEST if best is None else best
-    hidden = {c for c in table if str(c).endswith(("_signed", "_high"))}
+    hidden = {c for c in table if str(c).endswith(("_signed", "_high", "_sd"))}
     if "status" in table and (table["status"] == "ok").all():
         hidden.add("status")
     headings, columns = [], []
@@ -107,6 +115,10 @@ def view(table: "pd.DataFrame", best: Mapping[str, str] | None = None) -> View:
         if name.endswith("_low") and name.removesuffix("_low") + "_high" in table:
             headings.append("95 % interval")
             columns.append(_interval(table[name], table[name.removesuffix("_low") + "_high"]))
+        elif name.endswith("_mean") and name.removesuffix("_mean") + "_sd" in table:
+            what = name.removesuffix("_mean")
+            headings.append(HEADINGS.get(what, what.replace("_", " ").capitalize()))
+            columns.append(_spread(table[name], table[f"{what}_sd"]))
         else:
             headings.append(HEADINGS.get(name, name.replace("_", " ").capitalize()))
             columns.append(_cells(table[name], directions.get(name)))
@@ -116,6 +128,12 @@ def view(table: "pd.DataFrame", best: Mapping[str, str] | None = None) -> View:
 def _interval(low: "pd.Series", high: "pd.Series") -> list[Cell]:
     pairs = [(number(a), number(b)) for a, b in zip(low, high, strict=True)]
     return [Cell(f"[{a}, {b}]" if a and b else NOTHING, numeric=True) for a, b in pairs]
+
+
+def _spread(mean: "pd.Series", deviation: "pd.Series") -> list[Cell]:
+    """Mean and standard deviation in one cell; the mean alone where one value has no deviation."""
+    pairs = [(number(a), number(b)) for a, b in zip(mean, deviation, strict=True)]
+    return [Cell((f"{a} \u00b1 {b}" if b else a) or NOTHING, numeric=True) for a, b in pairs]
 
 
 def _cells(column: "pd.Series", direction: str | None) -> list[Cell]:

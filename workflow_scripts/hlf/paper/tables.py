@@ -21,6 +21,11 @@ READING = (
     "an interval that starts at 0 means that the sign itself is unsettled. PLCC is on raw values, PLCC logistic after "
     "a 4-parameter logistic fit, and so is RMSE, in the score's unit. KRCC is the absolute Kendall tau-b."
 )
+TABLE3_READING = (
+    f"{READING} Folds are mean and standard deviation of the correlation over folds of all scored pairs by GT image "
+    "(metric.folds) and over fine-tunings with other seeds (metric.seeds), each fold scored by fine-tunings that did "
+    "not see it, and by the untouched backbone."
+)
 
 
 def correlation_table(

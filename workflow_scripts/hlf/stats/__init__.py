@@ -11,11 +11,13 @@ from hlf.stats.comparison import LEVEL, Difference, compare_rows, paired_bootstr
 from hlf.stats.correlation import LogisticFit, krcc, logistic4, plcc, plcc_logistic, rmse_logistic, srcc
 from hlf.stats.detection import auc, auc_interval, roc, sensitivity_at
 from hlf.stats.intervals import absolute_interval, bootstrap_by_group, wilson
+from hlf.stats.reliability import Bin, calibration_error, reliability
 from hlf.stats.significance import holm, williams
 
 __all__ = [
     "LEVEL",
     "Agreement",
+    "Bin",
     "Ceiling",
     "Difference",
     "LogisticFit",
@@ -23,6 +25,7 @@ __all__ = [
     "auc",
     "auc_interval",
     "bootstrap_by_group",
+    "calibration_error",
     "compare_rows",
     "holm",
     "human_ceiling",
@@ -31,6 +34,7 @@ __all__ = [
     "paired_bootstrap",
     "plcc",
     "plcc_logistic",
+    "reliability",
     "rmse_logistic",
     "roc",
     "sensitivity_at",

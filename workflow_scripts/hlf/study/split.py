@@ -58,7 +58,7 @@ def split_pairs(scores: "pd.DataFrame", test_share: float, split_by: str, seed: 
         test = np.zeros(len(table), dtype=bool)
         test[generator(seed, "study", "split").permutation(len(table))[: round(test_share * len(table))]] = True
     else:
-        test = _balanced_groups(table, test_share, seed)
+        test = balanced_groups(table, test_share, seed)
     table = table.assign(part=np.where(test, "test", "train"), seed=seed_for(seed, "study", "split"))
     split = conform(table[["pair_id", "image_id", "model", "score", "part", "seed"]], "split")
     if test.all() or not test.any():
@@ -66,6 +66,35 @@ def split_pairs(scores: "pd.DataFrame", test_share: float, split_by: str, seed: 
     if split_by == "image_id":
         check_split(split)
     return split
+
+
+def assign_folds(split: "pd.DataFrame", folds: int, seed: int) -> "NDArray[np.int64]":
+    """Fold 0 .. folds - 1 of every row, whole GT images together, each fold balanced as the test part is.
+
+    Args:
+        split: table `split` (columns image_id, model, score); rows in any order give the same folds.
+        folds: 2 or more.
+        seed: the run's `seed`.
+
+    Raises:
+        HlfError: fewer than 2 folds, fewer than 4 GT images or than folds, or a fold without pairs.
+    """
+    import numpy as np
+
+    images = split["image_id"].nunique()
+    if folds < 2 or images < max(folds, 4):
+        raise HlfError(f"metric.folds is {folds}, expected at least 2, and as many GT images or 4, got {images}")
+    table = split.sort_values("pair_id")
+    fold = np.full(len(table), folds - 1)
+    for number in range(folds - 1):
+        rest = np.flatnonzero(fold == folds - 1)
+        inside = balanced_groups(table.iloc[rest], 1 / (folds - number), seed)
+        fold[rest[inside]] = number
+    if len(np.unique(fold)) < folds:
+        raise HlfError(f"{images} GT images cannot fill {folds} folds (metric.folds); use fewer folds or more pairs")
+    found = np.empty_like(fold)
+    found[np.argsort(split["pair_id"].to_numpy(dtype=str), kind="stable")] = fold
+    return found
 
 
 def check_split(split: "pd.DataFrame") -> None:
@@ -76,7 +105,7 @@ def check_split(split: "pd.DataFrame") -> None:
         raise HlfError(f"{len(shared)} GT images stand in both train and test, such as {shared[0]}; split by image_id")
 
 
-def _balanced_groups(table: "pd.DataFrame", test_share: float, seed: int) -> "NDArray[np.bool_]":
+def balanced_groups(table: "pd.DataFrame", test_share: float, seed: int) -> "NDArray[np.bool_]":
     """Test rows of a split by GT image; large groups first, each to the side where it disturbs the balance less.
 
     The balance is kept for every SR model, score bin, both together, and the whole: as the sum of squared distances
