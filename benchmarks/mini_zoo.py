@@ -19,7 +19,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
-from hlf.backbones.registry import build_backbone, load_backbone  # noqa: E402
+from hlf.backbones.registry import BACKBONES, build_backbone, load_backbone  # noqa: E402
 from hlf.degradation import degrade  # noqa: E402
 from hlf.files import write_text  # noqa: E402
 from hlf.images import from_tensor, to_float, to_tensor, to_uint8, write_png  # noqa: E402
@@ -37,7 +37,7 @@ from hlf.threads import one_thread  # noqa: E402
 ZOO = ROOT / "resources/zoo/mini"
 SEED, SIZE, SCENES, PROBE = 42, 128, 48, 3000
 CHAIN_OBJECTS = (0.35, 0.75)  # images.objects of the chain
-BACKBONES = ("pe-core", "dinov2")
+POOLINGS = {"vit": "class"}  # a probe wants one vector of a picture
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf8"))
 SR, LEVELS = CONFIG["sr"], CONFIG["degradation"]["levels"]  # models, their options and levels as in the chain
 
@@ -116,7 +116,7 @@ def probe_backbones() -> pd.DataFrame:
     images, told = probe_set(PROBE)
     rows = []
     for name in BACKBONES:
-        trained = load_backbone(name, "mini", ZOO)
+        trained = load_backbone(name, "mini", ZOO, pooling=POOLINGS.get(name, ""))
         torch.manual_seed(0)
         twin = build_backbone(trained.description).eval()
         for weights, backbone in (("trained", trained), ("random", twin)):
