@@ -238,12 +238,12 @@ CROSS_MISTAKES = [
         "sampling.model_quota names pasd",
     ),
     ({"sampling.model_quota": {"bsrgan": 1}}, "sampling.model_quota is given but leaves out a model"),
-    ({"metric.finetune": ["dinov2", "vit"]}, "metric.finetune names vit, which metric.backbones does not hold"),
+    ({"metric.backbones": ["clip", "blip", "dinov2", "vit"]}, "metric.finetune names pe-core, which metric.backbones does"),
     ({"sr.baselines": ["bicubic", "swinir"]}, "sr.baselines names swinir, which sr.models holds too"),
     ({"sr.precision": "fp16"}, "sr.precision is fp16 with resources.device cpu"),
     ({"metric.precision": "fp16"}, "metric.precision is fp16 with resources.device cpu"),
     ({"metric.folds": 1}, "metric.folds is 1, allowed is 0 for none, or at least 2"),
-    ({"metric.leave_one_out": ["clip"], "metric.backbones": ["dinov2"]}, "metric.leave_one_out names clip"),
+    ({"metric.leave_one_out": ["vit"]}, "metric.leave_one_out names vit, which metric.finetune does not hold"),
     ({"metric.accumulation": 17, "metric.batch_size": 16}, "metric.accumulation is 17, more than the 16 pairs"),
 ]
 
