@@ -22,7 +22,7 @@ from hlf.training.views import ObjectViews
 
 WHAT = (
     "PE-core's architecture at small width (open_clip + timm), contrastive with captions, patch tokens taught by the "
-    "mini VGG; with text tower."
+    "mini VGG."
 )
 CONTEXT = 40
 SCENES = 0.25  # share of a batch that whole scenes with whole captions take; the rest are views of one object
@@ -79,4 +79,6 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
     parts = {"model": model, "teacher": teacher, "optimizer": optimizer}
     facts = train("pe-core", parts, step, settings["steps"], work, seed)
     facts |= {"seed": seed, "batch": settings["batch_size"]}
-    save_model(folder, "PE-core", WHAT, cfg, model.state_dict(), facts)
+    # the text tower has done its work: whoever reads the model wants images
+    state = {key: value for key, value in model.state_dict().items() if key.startswith("visual.")}
+    save_model(folder, "PE-core", WHAT, cfg, state, facts)
