@@ -229,6 +229,24 @@ def test_figures_are_stamped_and_the_same_bytes_twice(tmp_path):
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
 
 
+@pytest.mark.parametrize("left_out", [("dinov2", True), ("dinov2", False)])
+def test_a_backbone_may_lack_its_fine_tuned_row_or_have_no_other(left_out):
+    """The paper fine-tunes four of its five backbones."""
+    from test_paper import words
+
+    other = table().assign(backbone="pe-core")
+    lacking = pd.concat([table(), other], ignore_index=True)
+    name, tuned = left_out
+    lacking = lacking[(lacking["backbone"] != name) | (lacking["tuned"] != tuned)]
+    assert len(behaviour.invariance_table(lacking)) == 3
+    bars = behaviour_figures.invariance_bars(lacking, FACTS)
+    panel = behaviour_figures.roc_panel(lacking, 0.5, FACTS)
+    assert {"zero-shot", "fine-tuned"} <= {t.get_text() for t in bars.legends[0].get_texts()}
+    shown = {t.get_text() for t in panel.legends[0].get_texts()}
+    assert len(shown) == 3 and ("(ft) DINOv2 (mini)" in shown) == (not tuned)
+    assert "DINOv2 (mini)" in words(bars)
+
+
 def test_an_overlay_needs_one_size_and_says_whose_it_is(tmp_path):
     from test_paper import words
 

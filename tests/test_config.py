@@ -238,7 +238,10 @@ CROSS_MISTAKES = [
         "sampling.model_quota names pasd",
     ),
     ({"sampling.model_quota": {"bsrgan": 1}}, "sampling.model_quota is given but leaves out a model"),
-    ({"metric.backbones": ["clip", "blip", "dinov2", "vit"]}, "metric.finetune names pe-core, which metric.backbones does"),
+    (
+        {"metric.backbones": ["clip", "blip", "dinov2", "vit"]},
+        "metric.finetune names pe-core, which metric.backbones does",
+    ),
     ({"sr.baselines": ["bicubic", "swinir"]}, "sr.baselines names swinir, which sr.models holds too"),
     ({"sr.precision": "fp16"}, "sr.precision is fp16 with resources.device cpu"),
     ({"metric.precision": "fp16"}, "metric.precision is fp16 with resources.device cpu"),

@@ -86,17 +86,19 @@ def invariance_bars(table: "pd.DataFrame", facts: Facts) -> "Figure":
         page = style.new_page(width, 3.3, facts, "Mild changes against the median planted edit")
         axes = page.grid(1, len(colors), left=0.95, bottom=0.75, top=0.3, across=0.15)[0]
         for ax, (backbone, color) in zip(axes, colors.items(), strict=True):
-            for tuned, offset in ((False, -0.19), (True, 0.19)):
+            kinds = [tuned for tuned in (False, True) if (backbone, tuned) in names]
+            for tuned in kinds:  # not every backbone is fine-tuned
+                offset = 0.0 if len(kinds) == 1 else 0.19 if tuned else -0.19
                 _bars(ax, [float(rows[w][names[backbone, tuned]]) for w in ways], offset, color, tuned)
             ax.axvline(1, color=style.STAMP_COLOR, lw=0.9, label="median planted edit")
-            ax.set_title(names[backbone, False], fontsize=8.5)
+            ax.set_title(names[backbone, kinds[0]], fontsize=7.5)
             ax.set_xlim(0, CUT + 0.05)
             ax.set_yticks(range(len(ways)), [MILD_NAMES[w] for w in ways])
             ax.tick_params(labelleft=ax is axes[0])
-            ax.invert_yaxis()
+            ax.set_ylim(len(ways) - 0.5, -0.5)
             ax.grid(axis="x")
         page.label("Value / median value of planted edits of content", 0.36)
-        page.legend(axes[0], 0.1, columns=3)
+        page.legend(max(axes, key=lambda ax: len(ax.get_legend_handles_labels()[1])), 0.1, columns=3)
     return page.figure
 
 
