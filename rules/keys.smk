@@ -126,14 +126,11 @@ def finetune_key(wildcards):
 
 
 def crossvalidate_key(wildcards):
-    """Key of one backbone's fine-tunings on folds; none where Table 3 has no fine-tuned row of it."""
-    names = (
-        *recipe_settings(),
-        "metric.eval_batch_size",
-        "metric.folds",
-        "metric.seeds",
-    )
+    """Key of one backbone's fine-tunings on folds; of folds alone where Table 3 has no fine-tuned row of it."""
+    names = ["metric.eval_batch_size", "metric.folds"]
     tuned = wildcards.backbone in config["metric"]["finetune"]
+    if tuned:
+        names += [*recipe_settings(), "metric.seeds"]
     return backbone_key("crossvalidate_metric", wildcards.backbone, *names, tuned=tuned)
 
 
@@ -156,7 +153,7 @@ def backbone_modules():
     return tuple(BACKBONES[name] for name in names if name in BACKBONES)
 
 
-def probe_key():
+def probe_key(wildcards):
     """Key of the probe: every backbone of Table 3 with its code and weights; the fine-tuned ones are inputs."""
     facts = {name: backbone_facts(name) for name in config["metric"]["backbones"]}
     digests = {k: v for _, found in facts.values() for k, v in found.items()}

@@ -36,7 +36,7 @@ rule probe_metric:
         runtime=60,
         gpu=gpus(),
     params:
-        key=probe_key(),
+        key=probe_key,
     message:
         "Probing the metrics with planted edits"
     script:

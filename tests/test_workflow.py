@@ -157,7 +157,7 @@ def test_more_seeds_or_fewer_backbones_tune_nothing_that_is_there(done: Path) ->
     jobs = planned(done, configs=(TINY, "sure.yaml"))
     assert jobs["crossvalidate_metric"] == 2 and jobs["table3"] == 1
     assert not {"finetune_metric", "leave_models_out", "score_zero_shot", "score_tuned"} & set(jobs)
-    (done / "sure.yaml").write_text("metric: {backbones: [dinov2]}\n")
+    (done / "sure.yaml").write_text("metric: {backbones: [dinov2], finetune: [dinov2]}\n")
     jobs = planned(done, configs=(TINY, "sure.yaml"))
     assert not {"finetune_metric", "crossvalidate_metric", "leave_models_out", "score_zero_shot"} & set(jobs)
     (done / "sure.yaml").write_text("metric: {folds: 0, leave_one_out: []}\n")
