@@ -177,7 +177,7 @@ rule learning_curves:
         key=key(
             "learning_curves",
             "paper.dpi",
-            "metric.backbones",
+            "metric.finetune",
             **table_facts(
                 "images", "degradation", "sr", "sampling", "study", "metric"
             ),
@@ -253,7 +253,7 @@ rule worst_pairs:
             "worst_pairs",
             "paper.dpi",
             "paper.worst_pairs",
-            "metric.backbones",
+            "metric.finetune",
             **table_facts(
                 "images", "degradation", "sr", "sampling", "study", "metric"
             ),

@@ -37,7 +37,7 @@ rule write_report:
         key=key(
             "write_report",
             "paper.worst_pairs",
-            "metric.backbones",
+            "metric.finetune",
             config=shown_config(),
             **table_facts(
                 "images", "degradation", "sr", "sampling", "study", "iqa", "metric"

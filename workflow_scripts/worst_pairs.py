@@ -12,7 +12,7 @@ def main(job: hlf_job.Job) -> None:
     """See the module docstring."""
     metric, pairs, scores, sr = (read_table(job.input[name]) for name in ("metric", "pairs", "scores", "sr"))
     count = job.settings["paper.worst_pairs"]
-    worst = worst_pairs(scores, pairs, metric, job.settings["metric.backbones"][0], count)
+    worst = worst_pairs(scores, pairs, metric, job.settings["metric.finetune"][0], count)
     figure = pair_sheet(worst, job.results, facts_of(job.settings, scores, sr, metric), count)
     save_figure(figure, job.output["pdf"], job.output["png"], job.settings["paper.dpi"])
 

@@ -187,7 +187,7 @@ def predictions(
     """
     tuned = metric_scores[metric_scores["tuned"]]
     if tuned.empty:
-        raise HlfError("no backbone is fine-tuned, so there is no share to calibrate; see metric.backbones")
+        raise HlfError("no backbone is fine-tuned, so there is no share to calibrate; see metric.finetune")
     values = table3_values(tuned)
     truth, wide = on_test_part(values, scores, split)
     backbone = dict(zip(values["metric"], values["backbone"], strict=True))

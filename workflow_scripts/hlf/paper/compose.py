@@ -85,11 +85,11 @@ def compose(
         tables: manifest, rejected, lr, sr, strata, pairs, votes, scores, iqa, metric.
         table_files: CSV files that `tables.write_all` made; those named in TABLES are shown.
         figure_files: PNG files; those named in FIGURES are shown, in that order.
-        settings: a rule's settings with config, paper.worst_pairs and metric.backbones.
+        settings: a rule's settings with config, paper.worst_pairs and metric.finetune.
     """
     from hlf.paper.formats import PROVENANCE
 
-    backbone, many = settings["metric.backbones"][0], settings["paper.worst_pairs"]
+    backbone, many = settings["metric.finetune"][0], settings["paper.worst_pairs"]
     frames = {Path(p).stem: read_table(p).drop(columns=list(PROVENANCE), errors="ignore") for p in table_files}
     pictures = {Path(p).stem: Path(p) for p in figure_files}
     notes = {"behaviour": behaviour.reading(settings["config"]["metric"]["threshold"])}
