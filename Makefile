@@ -55,9 +55,9 @@ bench: .venv/.ready
 
 docs: demo
 	mkdir -p docs/images
-	cp $(addprefix results/mini/figures/,examples.png figure4.png metric_scatter.png similarity.png) docs/images/
+	cp $(addprefix results/mini/figures/,examples.png figure4.png ranking.png reliability.png similarity.png) docs/images/
 	(echo "# Tables of the mini run"; echo; echo "Written by \`make docs\` from results/mini/tables."; \
-	  for t in sr_models table2 table3 ceiling strata; do echo; cat results/mini/tables/$$t.md; done) > docs/mini_results.md
+	  for t in sr_models table2 table3 leave_one_out calibration ceiling strata; do echo; cat results/mini/tables/$$t.md; done) > docs/mini_results.md
 
 zoo: .venv/.ready
 	$(BIN)/snakemake --cores $(CORES) train_zoo

@@ -239,6 +239,19 @@ def test_figures_give_the_same_bytes_twice(run, name, tmp_path):
         assert (tmp_path / "a" / f"f.{suffix}").read_bytes() == (tmp_path / "b" / f"f.{suffix}").read_bytes()
 
 
+def test_learning_curves_show_every_value_of_every_backbone():
+    rows = [
+        {"backbone": name, "epoch": e, "train_loss": low + 0.1 * e, "train_srcc": high, "validation_loss": low,
+         "validation_srcc": high - 0.1 * e}
+        for name, low, high in (("clip", 0.3, 0.4), ("blip", 0.05, 0.9), ("dinov2", 0.6, 0.1))
+        for e in range(3)
+    ]  # fmt: skip
+    for ax in figures.learning_curves(pd.DataFrame(rows), MINI).axes:
+        low, high = ax.get_ylim()
+        drawn = np.concatenate([np.asarray(line.get_ydata()) for line in ax.lines if len(line.get_xdata()) == 3])
+        assert low < drawn.min() and drawn.max() < high
+
+
 def test_ranking_draws_every_row_and_the_ceiling(run):
     figure = make("ranking", run, MINI)
     (ax,) = figure.axes

@@ -189,12 +189,13 @@ def learning_curves(history: "pd.DataFrame", facts: Facts) -> "Figure":
         axes = page.grid(2, len(backbones), left=0.6, bottom=0.95, right=right, across=0.15, along=0.2)
         for j, backbone in enumerate(backbones):
             table = history[history["backbone"] == backbone].sort_values("epoch")
-            for ax, what in ((axes[0][j], "loss"), (axes[1][j], "srcc")):
+            axes[0][j].sharex(axes[1][j])
+            for ax, first, what in ((axes[0][j], axes[0][0], "loss"), (axes[1][j], axes[1][0], "srcc")):
+                # before anything is drawn, or the limits would be those of the first column alone
+                if j:
+                    ax.sharey(first)
                 _curves(ax, table, what)
                 ax.tick_params(labelleft=j == 0, labelbottom=what == "srcc")
-                if j:
-                    ax.sharey(axes[0 if what == "loss" else 1][0])
-            axes[0][j].sharex(axes[1][j])
             axes[0][j].set_title(row_name(str(backbone), True, facts.zoo), fontsize=8.5)
         axes[0][0].set_ylabel("Mean squared error")
         axes[1][0].set_ylabel("SRCC")
