@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from hlf import digest
+from hlf.config import NO_RESULT
 from hlf.errors import HlfError
 
 MODULE = '''"""A module."""
@@ -146,9 +147,13 @@ def test_key_holds_every_setting_by_name(package):
 
 def test_work_is_found_again_under_another_number_of_shards(package):
     script = package.parent / "job.py"
-    names = [digest.work_key(digest.key({"shards": n, "seed": s}, script)) for n, s in ((2, 1), (8, 1), (2, 2))]
+    # named as the rules name it
+    names = [digest.work_key(digest.key({"sr.shards": n, "seed": s}, script)) for n, s in ((2, 1), (8, 1), (2, 2))]
     assert names[0] == names[1] != names[2] and len(names[0]) == 16
     assert digest.work_key(digest.key({"seed": 1}, script)) == names[0]
+    # every key that changes no result, and what is fitted behind a fine-tuning or repeats it
+    beside = {".".join(name): 3 for name in NO_RESULT} | {"metric.seeds": 2, "metric.calibration": "none"}
+    assert digest.work_key(digest.key({"seed": 1, **beside}, script)) == names[0]
 
 
 def test_weights_are_hashed_once_and_noticed_when_changed(tmp_path, monkeypatch):
