@@ -170,10 +170,9 @@ def test_folds_of_every_pair_stand_in_table3(done: Path) -> None:
     pairs = set(read_table(done / "results/tiny/study/split.csv")["pair_id"])
     assert set(folds["pair_id"]) == pairs and folds.groupby("tuned")["pair_id"].nunique().tolist() == [len(pairs)] * 2
     table = read_table(done / "results/tiny/tables/table3.csv")
-    assert (
-        table["srcc_folds_mean"].notna().all()
-        and "Human ceiling" in (done / "results/tiny/tables/table3.md").read_text()
-    )
+    # defined or not: the tiny test part may hold too few pairs
+    note = (done / "results/tiny/tables/table3.md").read_text().lower()
+    assert table["srcc_folds_mean"].notna().all() and "human ceiling of" in note
     logs = {p.name for p in (done / "results/tiny/logs/tensorboard").iterdir()}
     assert logs == {"dinov2", "pe-core", "dinov2-folds", "pe-core-folds", "dinov2-left-out"}
 
@@ -254,7 +253,7 @@ def test_a_measure_without_weights_is_a_row_and_fails_the_run_at_its_end(done: P
 def test_paper_scale_can_be_planned_without_its_data(done: Path) -> None:
     jobs = planned(done, configs=("config.paper.yaml",))
     assert jobs["super_resolve"] == 6 * 64  # five models and a baseline
-    assert jobs["finetune_metric"] == jobs["crossvalidate_metric"] == 5 and jobs["leave_models_out"] == 1
+    assert jobs["crossvalidate_metric"] == 5 and jobs["finetune_metric"] == 4 and jobs["leave_models_out"] == 1
     output = snakemake(done, "--cores", "1", "study", configs=("config.paper.yaml",))
     assert output.endswith("exit code 1")
     assert "nothing was started" in output
