@@ -3,16 +3,24 @@
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from hlf.backbones.base import Backbone
 from hlf.errors import HlfError
 from hlf.metric.pictures import One, as_tensor, identity
 
-if TYPE_CHECKING:
-    from hlf.metric.fidelity import HighLevelFidelity
+
+class Embedder(Protocol):
+    """What of a metric is needed here (`HighLevelFidelity` has it)."""
+
+    backbone: Backbone
+    resize_ref: bool
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Images (N, 3, H, W) in [0, 1] to what the backbone compares."""
 
 
 @dataclass
@@ -59,9 +67,7 @@ class _References:
             self.kept.pop(name, None)
 
 
-def raw_scores(
-    metric: "HighLevelFidelity", sr: Sequence[One], gt: Sequence[One], batch_size: int
-) -> list[float | HlfError]:
+def raw_scores(metric: Embedder, sr: Sequence[One], gt: Sequence[One], batch_size: int) -> list[float | HlfError]:
     """Raw distance of every pair, in order; a pair that cannot be scored has its error instead.
 
     Args:
@@ -116,7 +122,7 @@ def _size(picture: Tensor) -> tuple[int, int]:
 
 
 @torch.inference_mode()
-def _score(metric: "HighLevelFidelity", pairs: list[_Pair], found: list[float | HlfError]) -> None:
+def _score(metric: Embedder, pairs: list[_Pair], found: list[float | HlfError]) -> None:
     """Embed the SRs and the GTs that are new, and write the distances into their places."""
     new = {id(p.gt): p.gt for p in pairs if p.gt.embedding is None}
     if new:
