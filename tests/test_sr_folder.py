@@ -187,9 +187,15 @@ def test_zoo_folder_from_the_environment_and_by_default(zoo, tmp_path, monkeypat
     put(tmp_path / "in" / "a.png")
     argv = ["sr", "-m", "bsrgan", "-i", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--device", "cpu"]
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("HLF_ZOO", raising=False)
-    assert main(argv) == 2 and "resources/zoo/mini/bsrgan/config.json does not exist" in capsys.readouterr().err
+    monkeypatch.setenv("HLF_ZOO", "nowhere")
+    assert main(argv) == 2 and "nowhere/bsrgan/config.json does not exist" in capsys.readouterr().err
     monkeypatch.setenv("HLF_ZOO", str(zoo))
+    assert main(argv) == 0
+    # by default that of the working folder, and where there is none, that of the checkout
+    monkeypatch.delenv("HLF_ZOO")
+    (tmp_path / "resources/zoo/mini").mkdir(parents=True)
+    assert main(argv) == 2 and "resources/zoo/mini/bsrgan/config.json does not exist" in capsys.readouterr().err
+    (tmp_path / "resources/zoo/mini").rmdir()
     assert main(argv) == 0
 
 

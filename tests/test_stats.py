@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 import scipy.stats
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hlf.errors import HlfError
@@ -109,6 +109,7 @@ def test_logistic_fit_is_no_worse_than_a_line(pair):
 
 @settings(max_examples=15, deadline=None)
 @given(two_lists(), st.floats(0.01, 100))
+@example(([0.0, 0.0, 0.0, 0.003, -0.001], [-0.001, 0.0, 0.0, 0.0, 0.507]), 0.01171875)
 def test_rmse_is_in_the_unit_of_the_score_and_no_worse_than_the_mean(pair, unit):
     a, b = np.array(pair[0]), np.array(pair[1])
     fit = logistic4(a, b)

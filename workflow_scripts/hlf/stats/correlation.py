@@ -149,16 +149,18 @@ def logistic4(x: "Numbers", y: "Numbers") -> LogisticFit:
     middle, spread = float(values.mean()), float(values.std())
     if not np.isfinite(spread) or spread == 0.0:
         return LogisticFit(None, None, "failed: the spread of x is beyond what float64 can hold")
-    z = (values - middle) / spread  # the fit sees no units
+    level, scale = float(scores.mean()), float(scores.std()) or 1.0
+    z, target = (values - middle) / spread, (scores - level) / scale  # the fit sees no units
     best = None
     for width in (0.3, 1.0, 10.0):
         start = [float(np.median(z)), math.log(width)]
-        result = least_squares(lambda p: _best_logistic(z, scores, p)[1] - scores, start, method="lm", max_nfev=500)
+        result = least_squares(lambda p: _best_logistic(z, target, p)[1] - target, start, method="lm", max_nfev=500)
         if result.success and (best is None or result.cost < best.cost):
             best = result
     if best is None:
         return LogisticFit(None, None, "failed: the least-squares fit did not converge from any of its starts")
-    (low, high, centre, width), fitted = _best_logistic(z, scores, best.x)
+    (low, high, centre, width), curve = _best_logistic(z, target, best.x)
+    low, high, fitted = level + scale * low, level + scale * high, level + scale * curve
     if np.ptp(fitted) <= 1e-12 * max(1.0, float(np.abs(fitted).max())):
         return LogisticFit(None, None, "failed: the fitted curve is constant, x tells nothing about y")
     return LogisticFit((low, high, middle + spread * centre, spread * width), fitted, "ok")
