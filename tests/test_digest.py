@@ -39,7 +39,7 @@ FILES = {
     "plug.py": "from hlf import unused\n",
     "sr/registry.py": "MODELS: dict[str, str] = {'a': 'hlf.a'}\nBASELINES = {'b': 'hlf.b'}\nOTHER = {'c': 'hlf.c'}\n",
 }
-SCRIPT = "import hlf_job\nfrom hlf.model import run\n\nprint(run(1))\n"
+SCRIPT = "import hlf_job\nfrom hlf.model import run\n\nfrom beside import ONE\n\nprint(run(ONE))\n"
 
 
 @pytest.fixture
@@ -49,6 +49,8 @@ def package(tmp_path, monkeypatch):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     (root.parent / "job.py").write_text(SCRIPT)
+    (root.parent / "beside.py").write_text("ONE = 1\n")
+    (root.parent / "hlf_job.py").write_text("FRAME = 1\n")
     monkeypatch.setattr(digest, "PACKAGE", root)
     forget()
     yield root
@@ -104,14 +106,15 @@ def test_words_and_layout_cost_nothing(package, name, old, new):
         ("deep/page.j2", "<p>", "<b>"),
         ("deep/page.css", "{}", "{;}"),
         ("deep/known.json", "{}", "[]"),
-        ("../job.py", "run(1)", "run(2)"),
+        ("../beside.py", "1", "2"),  # shared by scripts
+        ("../job.py", "run(ONE)", "run(2)"),
     ],
 )
 def test_code_and_named_data_count(package, name, old, new):
     assert edited(package, name, old, new)
 
 
-@pytest.mark.parametrize("name", ["typed.py", "unused.py", "deep/other.json", "__init__.py"])
+@pytest.mark.parametrize("name", ["typed.py", "unused.py", "deep/other.json", "__init__.py", "../hlf_job.py"])
 def test_what_does_not_run_is_not_followed(package, name):
     old = (package / name).read_text()
     assert not edited(package, name, old, "{1: 2}")

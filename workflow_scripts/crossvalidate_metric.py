@@ -1,31 +1,19 @@
 """One backbone fine-tuned again for every fold and seed, each scored on the fold that it did not see."""
 
-from functools import partial
-
 import hlf_job
-from hlf.backbones.registry import load_backbone
 from hlf.files import read_table, write_table
-from hlf.metric.certainty import Recipe, crossvalidate
+from hlf.metric.certainty import crossvalidate
 from hlf.threads import one_thread
+from metric_job import recipe
 
 
 def main(job: hlf_job.Job) -> None:
     """See the module docstring."""
     one_thread()
-    metric, name = job.group("metric"), job.wildcards["backbone"]
-    pairs, split, zero_shot = (read_table(job.input[table]) for table in ("pairs", "split", "zero_shot"))
-    recipe = Recipe(
-        partial(load_backbone, name, job.settings["zoo"], job.zoo, **job.settings["options"]),
-        job.device,
-        pairs,
-        job.results,
-        metric,
-        job.results / "metric" / ".work" / name / job.key,
-        job.settings["seed"],
-        job.results / "logs" / "tensorboard" / f"{name}-folds",
-    )
+    metric = job.group("metric")
+    split, zero_shot = (read_table(job.input[table]) for table in ("split", "zero_shot"))
     seeds = metric["seeds"] if job.settings["tuned"] else 0
-    write_table(crossvalidate(recipe, split, zero_shot, metric["folds"], seeds), job.output["table"])
+    write_table(crossvalidate(recipe(job, "folds"), split, zero_shot, metric["folds"], seeds), job.output["table"])
 
 
 hlf_job.run(main, globals().get("snakemake"))

@@ -15,6 +15,7 @@ from hlf.errors import HlfError
 from hlf.files import read_json, sha256, write_json
 
 PACKAGE = Path(__file__).parent  # .../workflow_scripts/hlf
+FRAME = "hlf_job"  # module beside the scripts that hands every job its values; it makes no result
 # Lists of names, no part of the code that looks them up: a rule's key holds the digests of the module and of the weight
 # files behind the names it uses. So a new model makes nothing anew but itself.
 NAMES = {
@@ -48,7 +49,7 @@ def work_key(rule_key: str) -> str:
 
 @cache
 def code_digest(script: Path, modules: tuple[str, ...] = ()) -> str:
-    """Sixteen hexadecimal digits of a script, the named modules, and all `hlf` modules that they import in turn.
+    """Sixteen hexadecimal digits of a script, the named modules, and all that they import in turn of `hlf` and beside it.
 
     Comments, docstrings and layout do not count, so that explaining a line never costs a GPU hour.
     """
@@ -118,6 +119,10 @@ def _imports(path: Path) -> tuple[Path, ...]:
     files: set[Path] = set()
     for name in names:
         parts = name.split(".")
+        if parts[0] != PACKAGE.name:
+            beside = path.with_name(f"{parts[0]}.py")
+            files.update([beside] if path.parent == PACKAGE.parent and beside.is_file() else [])
+            continue
         # the root package holds a version and lazy exports only; counting it would tie every result to each release
         for end in range(2, len(parts) + 1):
             base = PACKAGE.joinpath(*parts[1:end])
@@ -131,14 +136,14 @@ def _imports(path: Path) -> tuple[Path, ...]:
 
 
 def _collect(node: ast.AST, names: set[str]) -> None:
-    """Names of `hlf` imports below a node, those for type checkers left out."""
+    """Names of imports below a node, those for type checkers and the frame of every job left out."""
     if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
         for branch in node.orelse:
             _collect(branch, names)
         return
     if isinstance(node, ast.Import):
-        names.update(a.name for a in node.names if a.name.split(".")[0] == "hlf")
-    elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "hlf" and not node.level:
+        names.update(a.name for a in node.names if a.name != FRAME)
+    elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
         # `from hlf.sr import bsrgan` may name a module or a function; the file check of the caller decides
         names.update(f"{node.module}.{a.name}" for a in node.names)
     for child in ast.iter_child_nodes(node):
