@@ -93,7 +93,7 @@ def test_ways_of_a_kind_take_turns():
 def test_a_sign_changes_in_one_letter_and_keeps_its_plate(seed):
     rng = generator(seed, "letters")
     plan = plan_scene(rng, 128)
-    found = edits._letter(plan, rng, 128)
+    found = edits._CHANGES["letter"](plan, rng, 128)
     if found is None:
         return
     pairs = [(a, b) for (a, _), (b, _) in zip(found[0].things, found[1].things, strict=True) if a != b]

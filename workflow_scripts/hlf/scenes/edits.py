@@ -6,6 +6,7 @@ leave all content. Codes, signs and pictograms stand in for the numbers, words a
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -111,22 +112,25 @@ def _with(plan: Plan, index: int, thing: Thing) -> Plan:
     return replace(plan, things=tuple(things))
 
 
-def _one(plan: Plan, rng: np.random.Generator, *kinds: type[Thing]) -> int | None:
-    """Index of a random thing of the given classes."""
-    found = [i for i, (thing, _) in enumerate(plan.things) if isinstance(thing, kinds)]
-    return found[rng.integers(len(found))] if found else None
+def _in_one(kinds: tuple[type[Thing], ...], change: Callable[[Any, np.random.Generator], Thing | None]) -> Change:
+    """The change of a scene by a change of one random thing of the given classes."""
+
+    def changed(plan: Plan, rng: np.random.Generator, size: int) -> tuple[Plan, Plan] | None:
+        found = [i for i, (thing, _) in enumerate(plan.things) if isinstance(thing, kinds)]
+        if not found:
+            return None
+        index = found[rng.integers(len(found))]
+        other = change(plan.things[index][0], rng)
+        return None if other is None else (plan, _with(plan, index, other))
+
+    return changed
 
 
-def _letter(plan: Plan, rng: np.random.Generator, size: int) -> tuple[Plan, Plan] | None:
-    index = _one(plan, rng, Sign)
-    if index is None:
-        return None
-    sign = plan.things[index][0]
-    assert isinstance(sign, Sign)
+def _relettered(sign: Sign, rng: np.random.Generator) -> Sign | None:
+    """The same plate with one letter of its word changed."""
     word = sign.word
     words = [word[:i] + c + word[i + 1 :] for i in range(len(word)) for c in LETTERS if c != word[i]]
-    other = _reworded(sign, words, rng)
-    return None if other is None else (plan, _with(plan, index, other))
+    return _reworded(sign, words, rng)
 
 
 def _reworded(sign: Sign, words: Sequence[str], rng: np.random.Generator) -> Sign | None:
@@ -135,14 +139,6 @@ def _reworded(sign: Sign, words: Sequence[str], rng: np.random.Generator) -> Sig
     signs = [replace(sign, word=word, width=width) for word in words if word != sign.word]
     near = [s for s in signs if abs(s.text_width() - sign.text_width()) <= 0.08 * width]
     return near[rng.integers(len(near))] if near else None
-
-
-def _payload(plan: Plan, rng: np.random.Generator, size: int) -> tuple[Plan, Plan] | None:
-    index = _one(plan, rng, Code)
-    if index is None:
-        return None
-    other = _another(plan.things[index][0], rng)
-    return None if other is None else (plan, _with(plan, index, other))
 
 
 def _small_glyph(plan: Plan, rng: np.random.Generator, size: int) -> tuple[Plan, Plan] | None:
@@ -154,30 +150,17 @@ def _small_glyph(plan: Plan, rng: np.random.Generator, size: int) -> tuple[Plan,
     return old, _with(old, len(plan.things), _swapped(small, rng))
 
 
-def _swap(plan: Plan, rng: np.random.Generator, size: int) -> tuple[Plan, Plan] | None:
-    index = _one(plan, rng, Glyph)
-    if index is None:
-        return None
-    glyph = plan.things[index][0]
-    assert isinstance(glyph, Glyph)
-    return plan, _with(plan, index, _swapped(glyph, rng))
-
-
 def _swapped(glyph: Glyph, rng: np.random.Generator) -> Glyph:
     """Another class on the same badge in the same colours."""
     others = [g for g in GLYPHS if g != glyph.glyph]
     return replace(glyph, glyph=others[rng.integers(len(others))])
 
 
-def _warp(plan: Plan, rng: np.random.Generator, size: int) -> tuple[Plan, Plan] | None:
-    index = _one(plan, rng, Glyph, Sign)
-    if index is None:
-        return None
-    thing = plan.things[index][0]
-    assert not isinstance(thing, Warped)
+def _warped(thing: Glyph | Sign, rng: np.random.Generator) -> Warped:
+    """The thing sheared or bent."""
     sign = 1.0 if rng.random() < 0.5 else -1.0
     sheared = rng.random() < 0.5
-    return plan, _with(plan, index, Warped(thing, sign * 0.6 if sheared else 0.0, 0.0 if sheared else sign * 0.16))
+    return Warped(thing, sign * 0.6 if sheared else 0.0, 0.0 if sheared else sign * 0.16)
 
 
 def _objects(plan: Plan, rng: np.random.Generator, size: int) -> tuple[Plan, Plan] | None:
@@ -207,7 +190,12 @@ def _place(plan: Plan, rng: np.random.Generator, size: int) -> tuple[Plan, Plan]
 
 
 _CHANGES: dict[str, Change] = {
-    "letter": _letter, "payload": _payload, "small glyph": _small_glyph, "swap": _swap, "warp": _warp,
-    "objects": _objects, "place": _place,
-}  # fmt: skip
+    "letter": _in_one((Sign,), _relettered),
+    "payload": _in_one((Code,), _another),
+    "small glyph": _small_glyph,
+    "swap": _in_one((Glyph,), _swapped),
+    "warp": _in_one((Glyph, Sign), _warped),
+    "objects": _objects,
+    "place": _place,
+}
 _TEXTURES = {"grain": grained, "sharpening": sharpened, "contrast": contrasted}
