@@ -49,7 +49,7 @@ def work_key(rule_key: str) -> str:
 
 @cache
 def code_digest(script: Path, modules: tuple[str, ...] = ()) -> str:
-    """Sixteen hexadecimal digits of a script, the named modules, and all that they import in turn of `hlf` and beside it.
+    """Sixteen hexadecimal digits of a script, the named modules, and all that they import of `hlf` or beside it.
 
     Comments, docstrings and layout do not count, so that explaining a line never costs a GPU hour.
     """
