@@ -7,8 +7,8 @@ import torch
 
 from hlf.nets import seesr as nets
 from hlf.sr.diffusion.base_model import DDPMScheduler
+from hlf.tuning.loss import ImageOptions, decoded_image, image_weights, predicted_x0
 from hlf.tuning.noising import noise_loss
-from hlf.tuning.seesr_loss import decoded_image, image_weight, predicted_x0
 from seesr_helpers import CASES, CONFIG, close, controlnet, image, read, unet, vae
 
 CASE = CASES["train_step"]
@@ -38,7 +38,7 @@ def test_golden_seesr_train_step_tensors(step):
         close("x0_decoded", picture.detach() * 2 - 1, io["x0_decoded"], tolerance["x0_decoded_atol"])
     one = scheduler.step(io["pred"][:1], int(io["timesteps"][0]), io["noisy"][:1]).pred_original_sample
     assert torch.allclose(x0[:1].detach(), one, atol=1e-4)
-    assert torch.equal(image_weight(io["timesteps"], abar), abar[io["timesteps"]])
+    assert torch.equal(image_weights(io["timesteps"], abar, ImageOptions(weighting="abar")), abar[io["timesteps"]])
 
 
 @pytest.mark.parametrize("which", ["ori", "total"])

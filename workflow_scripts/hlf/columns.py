@@ -93,6 +93,18 @@ TABLES: dict[str, dict[str, str]] = {
     "metric_left_out": {
         "run": TEXT, "pair_id": TEXT, "backbone": TEXT, "model": TEXT, "value": REAL, "zoo": TEXT,
     },
+    # one measurement of a variant of SeeSR on an evaluation image (hlf/tuning/evaluate.py); group: held-out | trained
+    # (HLF by a metric that the loss does not hold, or holds) | image (a measure of Table 2) | content (share of things
+    # read right); sr_sha256: weights of the variant; weights_sha256: of the measure
+    "tuning_evaluation": {
+        "run": TEXT, "variant": TEXT, "image_id": TEXT, "level": REAL, "measure": TEXT, "group": TEXT, "value": REAL,
+        "lower_better": FLAG, "zoo": TEXT, "sr_sha256": TEXT, "weights_sha256": TEXT,
+    },
+    # SR images of one variant on the evaluation images
+    "tuning_sr": {
+        "run": TEXT, "variant": TEXT, "image_id": TEXT, "level": REAL, "gt_path": TEXT, "lr_path": TEXT,
+        "sr_path": TEXT, "prompt": TEXT, "tags": TEXT, "zoo": TEXT, "weights_sha256": TEXT,
+    },
 }  # fmt: skip
 
 

@@ -38,6 +38,7 @@ OPTIONS: dict[str, Option] = {
     "latent_overlap": Option(4, low=0, high=4095),
     "color_fix": Option("adain", choices=(*FIXES, "none")),
     "trust_ram_file": Option(False),
+    "weights": Option(None, kind=str),  # folder with unet/ and controlnet/, such as a fine-tuned one; None: the zoo's
 }
 
 
@@ -56,11 +57,20 @@ def load(zoo: str, folder: Path, device: str, precision: str, options: dict[str,
     Raises:
         HlfError: missing files of any of the four, or keys and shapes that do not fit.
     """
+    from hlf.sr.diffusion.base_model import BaseFiles, load_scheduler
     from hlf.sr.diffusion.latent import set_up
     from hlf.sr.diffusion.tagger import load_tagger
+    from hlf.sr.seesr_networks import load_networks, tuned_files
     from hlf.sr.seesr_upscaler import SeeSR
 
     files = find_all_weights(zoo, folder, "seesr")
+    if options["weights"]:
+        files["seesr"] = tuned_files(options["weights"])
     tagger = load_tagger(zoo, files["ram"], files["dape"], device, options["trust_ram_file"])
     setup = set_up("seesr", zoo, chain(*files.values()), device, precision, options, needs_prompt=True)
-    return SeeSR(setup, files, tagger)
+    return SeeSR(
+        setup,
+        lambda wanted: load_networks(files, device, wanted, options["compile"]),
+        load_scheduler(BaseFiles(*files["sd-base"])),
+        tagger,
+    )

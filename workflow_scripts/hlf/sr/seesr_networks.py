@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+from hlf.errors import HlfError
 from hlf.nets import seesr as nets
 from hlf.sr.diffusion.additions import from_base
 from hlf.sr.diffusion.base_model import BaseFiles
 from hlf.sr.diffusion.networks import Networks
 from hlf.sr.diffusion.networks import load_networks as load_both
+
+# of a folder in the layout of diffusers, in the order of the zoo's entry
+PARTS, WEIGHTS = ("unet", "controlnet"), "diffusion_pytorch_model.safetensors"
 
 
 def load_networks(files: dict[str, list[Path]], device: str, precision: str, compiled: bool) -> Networks:
@@ -31,3 +35,12 @@ def load_networks(files: dict[str, list[Path]], device: str, precision: str, com
         precision,
         compiled,
     )
+
+
+def tuned_files(folder: str | Path) -> list[Path]:
+    """Files of a fine-tuned SeeSR in the order of the zoo's entry `seesr`; HlfError when one is missing."""
+    paths = [Path(folder) / part / name for part in PARTS for name in ("config.json", WEIGHTS)]
+    for path in paths:
+        if not path.is_file():
+            raise HlfError(f"{path} does not exist; expected a folder of a fine-tuned SeeSR with unet/ and controlnet/")
+    return paths

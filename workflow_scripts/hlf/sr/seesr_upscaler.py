@@ -1,21 +1,20 @@
 """How SeeSR samples: prompt and context from tags, guided steps of ControlNet and UNet (recipe: `hlf.sr.seesr`)."""
 
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from hlf.sr.diffusion import sampling, sizes, vae
-from hlf.sr.diffusion.base_model import BaseFiles, load_scheduler
 from hlf.sr.diffusion.latent import LatentUpscaler, Setup
 from hlf.sr.diffusion.networks import Networks, Predictor, guided_text
 from hlf.sr.diffusion.prompts import join_prompt
 from hlf.sr.diffusion.tagger import Tagger
-from hlf.sr.seesr_networks import load_networks
 
 if TYPE_CHECKING:
     import numpy as np
+    from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 
 
 class SeeSR(LatentUpscaler):
@@ -23,14 +22,16 @@ class SeeSR(LatentUpscaler):
 
     Args:
         setup: see `hlf.sr.diffusion.latent.Setup`.
-        files: paths by zoo entry, see `hlf.sr.seesr.load`.
+        load: networks in a precision.
+        scheduler: noise schedule of the base.
         tagger: RAM with DAPE, always float32.
     """
 
-    def __init__(self, setup: Setup, files: dict[str, list[Path]], tagger: Tagger) -> None:
-        compiled = setup.options["compile"]
-        super().__init__(setup, lambda precision: load_networks(files, setup.device, precision, compiled))
-        self.tagger, self.scheduler = tagger, load_scheduler(BaseFiles(*files["sd-base"]))
+    def __init__(
+        self, setup: Setup, load: Callable[[str], Networks], scheduler: "DDPMScheduler", tagger: Tagger
+    ) -> None:
+        super().__init__(setup, load)
+        self.tagger, self.scheduler = tagger, scheduler
 
     def texts(self, lr: Tensor) -> list[tuple[str, str]]:
         """See `Upscaler.texts`; the tagger runs once per image, whoever asks first."""
