@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import re
 import sys
 
 # this tree before any installed copy of hlf, here and in the jobs: what runs must be what the digests watch
@@ -20,6 +21,7 @@ from hlf import config as hlf_config
 from hlf import digest
 from hlf.backbones.registry import BACKBONES
 from hlf.errors import HlfError
+from hlf.tuning.variants import BASELINE, IMAGE_MEASURES, variant_name
 from hlf.zoo.entries import ENTRIES
 from hlf.zoo.registry import weight_paths
 from hlf.training.recipes import RECIPES, made_by
@@ -60,9 +62,15 @@ FIGURES = [
 ]
 
 
+def variants():
+    """Names of the variants of SeeSR that Table 4 compares."""
+    return [variant_name(entry) for entry in config["tuning"]["variants"]]
+
+
 wildcard_constraints:
     model="|".join(config["sr"]["models"] + config["sr"]["baselines"]),
     backbone="|".join(config["metric"]["backbones"]),
+    variant="|".join(map(re.escape, variants())),
     shard=r"\d{3}",
 
 
@@ -227,6 +235,17 @@ def photograph_listing():
     if config["images"]["source"] != "folder":
         return ""
     return digest.folder_digest(Path(config["images"]["folder"]))
+
+
+def training_listing():
+    """What stops a fine-tuning whose photographs are missing, before hours are spent on what comes first; else "".
+
+    Its many files are not looked at here: tuning/training.csv records which of them were chosen, once.
+    """
+    folder = config["tuning"]["folder"]
+    if folder is None or Path(folder).is_dir():
+        return ""
+    return f"missing: {folder} (tuning.folder) does not exist; put the photographs of COCO 2017 train there"
 
 
 def shown_config():

@@ -2,6 +2,7 @@
 
 from hlf.iqa.registry import GROUPS, METRICS
 from hlf.iqa.registry import entries as iqa_entries
+from hlf.config import ASIDE
 from hlf.sr.registry import has_weights, registered
 from hlf.zoo.registry import entry_name, needed
 
@@ -167,4 +168,71 @@ def probe_key(wildcards):
         zoo=config["zoo"]["use"],
         options={name: options for name, (options, _) in facts.items()},
         **digests,
+    )
+
+
+def finetune_sr_key(wildcards):
+    """Key of one fine-tuning of SeeSR: what it learns from and how, not how it is watched nor what it is compared with."""
+    beside = {
+        "variants",
+        "shards",
+        *(name for group, name in ASIDE if group == "tuning"),
+    }
+    names = [f"tuning.{name}" for name in config["tuning"] if name not in beside]
+    return key(
+        "finetune_sr",
+        *names,
+        "images.objects",
+        "degradation.levels",
+        modules=(BACKBONES[config["tuning"]["backbone"]],),
+        variant=wildcards.variant,
+        **seesr_weights(),
+        **table_facts(),
+    )
+
+
+def seesr_weights():
+    """Digests of all that SeeSR reads."""
+    names = needed(config["zoo"]["use"], "seesr", {})
+    return {f"weights.{name}": weights(name) for name in names}
+
+
+def variant_files(wildcards):
+    """Files of a fine-tuned variant; none for the baseline, which the zoo has."""
+    if wildcards.variant == BASELINE:
+        return []
+    parts = ("config.json", "diffusion_pytorch_model.safetensors")
+    return [
+        f"<results>/tuning/{wildcards.variant}/{network}/{part}"
+        for network in ("unet", "controlnet")
+        for part in parts
+    ]
+
+
+def upscale_variant_key(wildcards):
+    """Key of one variant's SR images; its weights are an input."""
+    names = ["sr.precision", "sr.batch_size", "tuning.shards"]
+    if "seesr" in config["sr"]:
+        names.append("sr.seesr")
+    more = {"zoo": config["zoo"]["use"], **seesr_weights()}
+    return key("upscale_variant", *names, modules=(registered()["seesr"],), **more)
+
+
+def evaluate_key(wildcards):
+    """Key of one variant's measures; the fine-tuned metrics are inputs."""
+    zoo = config["zoo"]["use"]
+    measured = [METRICS[name] for name in IMAGE_MEASURES]
+    files = {e for m in measured for e in iqa_entries(m.name, zoo, "")}
+    scenes = config["images"]["source"] == "scenes"
+    return key(
+        "evaluate_variant",
+        "tuning.backbone",
+        "metric.eval_batch_size",
+        modules=(
+            *backbone_modules(),
+            *sorted({GROUPS[m.group].module for m in measured}),
+        ),
+        zoo=zoo,
+        reader=reader_weights() if scenes else "",
+        **{f"weights.{name}": weights(name) for name in sorted(files)},
     )

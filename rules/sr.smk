@@ -1,4 +1,4 @@
-"""Paper 3.1: the SR models, each on every LR image, and baselines, of which no pair is made.
+"""Paper 3.1: the SR models, each on every LR image of the dataset, and baselines, of which no pair is made.
 
 Inputs: degradation/lr.parquet. Outputs: sr/<model>/sr.parquet, for all models sr/sr.parquet, for all baselines
 sr/baselines.parquet; images at sr/<model>/<level>/<image_id>.png; sr/measures.parquet, what each model does to them.
@@ -13,8 +13,9 @@ rule sr:
 
 
 rule super_resolve:
-    """SR images of one model and one shard; images already there and whole are kept."""
+    """SR images of one model and one shard of the dataset; images already there and whole are kept."""
     input:
+        manifest="<results>/images/manifest.parquet",
         lr="<results>/degradation/lr.parquet",
     output:
         table="<results>/sr/{model}/shards/{shard}.parquet",

@@ -2,7 +2,7 @@
 
 import hlf_job
 from hlf.backbones.registry import load_backbone
-from hlf.data.shards import part_of
+from hlf.data.shards import of_role, part_of
 from hlf.files import read_table, write_table
 from hlf.sampling.similarity import pair_similarity
 from hlf.threads import one_thread
@@ -12,7 +12,7 @@ def main(job: hlf_job.Job) -> None:
     """See the module docstring."""
     one_thread()
     manifest = read_table(job.input["manifest"])
-    manifest = part_of(manifest[manifest["role"] == "dataset"], job.wildcards["shard"], job.settings["sampling.shards"])
+    manifest = part_of(of_role(manifest, manifest, "dataset"), job.wildcards["shard"], job.settings["sampling.shards"])
     backbone = load_backbone(job.settings["backbone"], job.settings["zoo"], job.zoo, **job.settings["options"])
     lr, sr = read_table(job.input["lr"]), read_table(job.input["sr"])
     table = pair_similarity(

@@ -32,6 +32,7 @@ class Job:
         mini: folder of the mini zoo.
         device: "cpu" or "cuda".
         key: digest of the rule's settings and code without what finished work does not hang on (`digest.NOT_WORK`).
+        aside: settings that change no result and stand in no rule's key (`config.ASIDE`), by name.
     """
 
     input: dict[str, Any]
@@ -43,10 +44,11 @@ class Job:
     mini: Path
     device: str
     key: str
+    aside: dict[str, Any]
 
     def group(self, name: str) -> dict[str, Any]:
         """The settings of one group of the configuration, without the group's name."""
-        found = self.settings.items()
+        found = {**self.aside, **self.settings}.items()
         return {key.removeprefix(f"{name}."): value for key, value in found if key.startswith(f"{name}.")}
 
 
@@ -86,6 +88,7 @@ def _plain(part: Any) -> dict[str, Any]:
 
 
 def _job(snakemake: Any) -> Job:
+    from hlf.config import ASIDE
     from hlf.digest import work_key
 
     config, key = snakemake.config, snakemake.params["key"]
@@ -96,4 +99,7 @@ def _job(snakemake: Any) -> Job:
 
         device = "cuda" if torch.cuda.is_available() else "cpu"
     parts = (_plain(snakemake.input), _plain(snakemake.output), json.loads(key), _plain(snakemake.wildcards))
-    return Job(*parts, Path("results", config["run"]), zoo[config["zoo"]["use"]], zoo["mini"], device, work_key(key))
+    aside = {f"{group}.{name}": config[group][name] for group, name in ASIDE}
+    aside["sr.seesr"] = config["sr"].get("seesr", {})  # how a fine-tuning shows what it makes on the way
+    results, used = Path("results", config["run"]), zoo[config["zoo"]["use"]]
+    return Job(*parts, results, used, zoo["mini"], device, work_key(key), aside)

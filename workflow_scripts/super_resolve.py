@@ -1,7 +1,7 @@
 """SR images of one model and one shard (paper 3.1); a failed image fails the job, after all others are made."""
 
 import hlf_job
-from hlf.data.shards import part_of
+from hlf.data.shards import of_role, part_of
 from hlf.files import read_table, write_table
 from hlf.sr.registry import load_upscaler
 from hlf.sr.run import refuse_failures, upscale_images
@@ -11,7 +11,8 @@ from hlf.threads import one_thread
 def main(job: hlf_job.Job) -> None:
     """See the module docstring."""
     one_thread()
-    lr = part_of(read_table(job.input["lr"]), job.wildcards["shard"], job.settings["sr.shards"])
+    lr = of_role(read_table(job.input["lr"]), read_table(job.input["manifest"]), "dataset")
+    lr = part_of(lr, job.wildcards["shard"], job.settings["sr.shards"])
     options = job.settings.get(f"sr.{job.wildcards['model']}", {})
     upscaler = load_upscaler(
         job.wildcards["model"], job.settings["zoo"], job.zoo, job.device, job.settings["sr.precision"], options

@@ -12,8 +12,11 @@ from hlf.sr.registry import MODELS, model_module, registered
 
 SCHEMA = Path(__file__).with_name("config.schema.json")
 RESERVED_RUNS = ("zoo",)  # results/zoo/ is where train_zoo works
+# keys of how a training is saved and shown, and who prepares its pictures; no rule's key holds them, so that
+# a finished training is not done again for another of them
+ASIDE = tuple(("tuning", key) for key in ("workers", "checkpoint_every", "keep", "sample_every", "samples"))
 # keys that say how work is divided or where it runs, and change no result
-NO_RESULT = (("degradation", "shards"), ("sr", "shards"), ("sampling", "shards"), ("iqa", "shards"))
+NO_RESULT = (*((stage, "shards") for stage in ("degradation", "sr", "sampling", "iqa", "tuning")), *ASIDE)
 # keys that change one table of their own, which names them in full
 OWN_TABLE = (("sr", "baselines"),)
 SCALE = 4  # factor between LR and SR that the stages after sr expect
@@ -106,9 +109,10 @@ def cross_problems(config: dict[str, Any]) -> list[str]:
         found.append(f"images.objects is {images['objects']}, the first number must not exceed the second")
     if images["resize_short"] is not None and images["resize_short"] < images["crop"]:
         found.append(f"images.resize_short {images['resize_short']} is smaller than images.crop {images['crop']}")
-    # pairs come from the dataset only, so a sampling shard beyond it would be empty
-    everything = images["dataset"] + images["evaluation"]
-    for stage, count in (("degradation", everything), ("sr", everything), ("sampling", images["dataset"])):
+    # SR models and pairs take the dataset only, so a shard beyond it would be empty
+    everything = {"degradation": images["dataset"] + images["evaluation"], "tuning": images["evaluation"]}
+    for stage in ("degradation", "sr", "sampling", "tuning"):
+        count = everything.get(stage, images["dataset"])
         if config[stage]["shards"] > count:
             found.append(f"{stage}.shards is {config[stage]['shards']}, allowed is at most the {count} images it has")
     if config["iqa"]["shards"] > sampling["total"]:
@@ -130,10 +134,10 @@ def cross_problems(config: dict[str, Any]) -> list[str]:
         found.append(f"sr.baselines names {', '.join(both)}, which sr.models holds too; keep each model in one of them")
     found += [
         f"{stage}.precision is fp16 with resources.device cpu; use fp32 or bf16 there"
-        for stage in ("sr", "metric")
+        for stage in ("sr", "metric", "tuning")
         if config["resources"]["device"] == "cpu" and config[stage]["precision"] == "fp16"
     ]
-    return found + metric_problems(config["metric"])
+    return found + metric_problems(config["metric"]) + tuning_problems(config)
 
 
 def metric_problems(metric: dict[str, Any]) -> list[str]:
@@ -150,6 +154,29 @@ def metric_problems(metric: dict[str, Any]) -> list[str]:
     parts, pairs = metric["accumulation"], metric["batch_size"]
     if parts > pairs:
         found.append(f"metric.accumulation is {parts}, more than the {pairs} pairs of a batch (metric.batch_size)")
+    return found
+
+
+def tuning_problems(config: dict[str, Any]) -> list[str]:
+    """Sentences on combinations of keys of the group `tuning` that cannot work."""
+    tuning, tuned, found = config["tuning"], config["metric"]["finetune"], []
+    if tuning["backbone"] not in tuned:
+        found.append(f"tuning.backbone is {tuning['backbone']}, which metric.finetune does not hold")
+    if not [name for name in tuned if name != tuning["backbone"]]:
+        found.append(
+            "metric.finetune holds no other backbone than tuning.backbone, so none could judge the tuned SeeSR"
+        )
+    if "baseline" not in tuning["variants"]:
+        found.append("tuning.variants lacks baseline, with which the others are compared")
+    if (tuning["source"] == "folder") != (tuning["folder"] is not None):
+        found.append(
+            f"tuning.source is {tuning['source']} and tuning.folder is {tuning['folder']}; give both or neither"
+        )
+    if not config["images"]["evaluation"]:
+        found.append("images.evaluation is 0, but the variants of SeeSR (tuning.variants) are compared on such images")
+    low, high = tuning["loss"]["timesteps"]
+    if low > high:
+        found.append(f"tuning.loss.timesteps is {[low, high]}, the first number must not exceed the second")
     return found
 
 

@@ -27,7 +27,15 @@ NAMES = {
 
 
 # settings that finished work does not hang on: how it was divided, what is fitted behind it, how often it is repeated
-NOT_WORK = ("degradation.shards", "sr.shards", "sampling.shards", "iqa.shards", "metric.calibration", "metric.seeds")
+NOT_WORK = (
+    "degradation.shards",
+    "sr.shards",
+    "sampling.shards",
+    "iqa.shards",
+    "tuning.shards",
+    "metric.calibration",
+    "metric.seeds",
+)
 
 
 def key(settings: dict[str, Any], script: Path, modules: tuple[str, ...] = ()) -> str:

@@ -15,6 +15,8 @@ ORDER = {
     "iqa": ["metric", "pair_id"],
     "metric_scores": ["backbone", "tuned", "pair_id"],
     "behaviour": ["backbone", "tuned", "group", "kind", "way", "number"],
+    "tuning_sr": ["variant", "image_id", "level"],
+    "tuning_evaluation": ["variant", "image_id", "level", "group", "measure"],
 }
 
 
@@ -22,6 +24,12 @@ def part_of(table: "pd.DataFrame", shard: str, shards: int, by: str = "image_id"
     """Rows of shard number `shard` of `shards`: names are dealt out by their rank, so shards differ by one at most."""
     names = sorted(set(table[by]))[int(shard) :: shards]
     return table[table[by].isin(names)].reset_index(drop=True)
+
+
+def of_role(table: "pd.DataFrame", manifest: "pd.DataFrame", role: str) -> "pd.DataFrame":
+    """Rows of images with a role of table `manifest`."""
+    names = manifest.loc[manifest["role"] == role, "image_id"]
+    return table[table["image_id"].isin(names)].reset_index(drop=True)
 
 
 def collect(tables: "list[pd.DataFrame]", name: str) -> "pd.DataFrame":

@@ -25,8 +25,9 @@ def upscale_images(
     batch_size: int = 1,
     tile: int = 0,
     tile_overlap: int = 16,
+    folder: str = "",
 ) -> "tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]":
-    """Super-resolve every LR image of a table and write `sr/<model>/<level>/[<folder>/]<image_id>.png`.
+    """Super-resolve every LR image of a table and write `<folder>/<level>/[<sub-folder>/]<image_id>.png`.
 
     Images that an earlier run made from the same input, weights, seed and key are kept.
 
@@ -40,6 +41,7 @@ def upscale_images(
         batch_size: images of equal size per forward; above 1 the last bit of a result may change on a CPU.
         tile: LR side of a tile in pixels, 0 for whole images, `hlf.sr.tiling.AUTO` to choose by size.
         tile_overlap: LR pixels that neighbouring tiles share.
+        folder: below `results`; "": sr/<model>.
 
     Returns:
         Table `sr`; timing of the images made now; failures, one row for each image without a row in `sr`.
@@ -51,14 +53,14 @@ def upscale_images(
     for row in conform(lr_table, "lr").to_dict("records"):
         image_id, level, path = str(row["image_id"]), float(row["level"]), str(row["path"])
         seed = seed_for(config_seed, "sr", name, image_id, level)
-        target = results / "sr" / name / _below_degradation(path, level)
+        target = results / (folder or f"sr/{name}") / _below_degradation(path, level)
         items.append(Item(image_id, level, results / path, target, seed, str(row["sha256"])))
     made, failed = upscale_items(items, upscaler, Settings(key, batch_size, tile, tile_overlap))
     return result_tables(made, failed, upscaler.descriptor, run, results)
 
 
 def _below_degradation(path: str, level: float) -> PurePosixPath:
-    """`<level>/[<folder>/]<image_id>.png` of an LR path; SR files mirror the place of their LR."""
+    """`<level>/[<sub-folder>/]<image_id>.png` of an LR path; SR files mirror the place of their LR."""
     parts = PurePosixPath(path).parts
     if parts[:2] != ("degradation", level_name(level)) or len(parts) < 3:
         raise HlfError(f"table 'lr' holds the path '{path}', expected degradation/{level_name(level)}/.../name.png")

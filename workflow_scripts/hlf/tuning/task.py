@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hlf.tuning.pictures import Pairs
+from hlf.sr.options import resolve
+from hlf.sr.seesr import OPTIONS
+from hlf.tuning.pictures import Pairs, Photographs, Preparation, Scenes
 from hlf.tuning.schedule import Schedule
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CARD = """# SeeSR fine-tuned for high-level fidelity, alpha {alpha}
 
@@ -16,6 +21,23 @@ L = L_ori + alpha * L_HLF. The folders unet/ and controlnet/ take the place of t
 |---|---|
 {rows}
 """
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where a fine-tuning works and writes.
+
+    Attributes:
+        work: checkpoints.
+        events: TensorBoard's file.
+        samples: sample grids.
+        result: the model, its history and what was refused, written at the end.
+    """
+
+    work: Path
+    events: Path
+    samples: Path
+    result: Path
 
 
 @dataclass(frozen=True)
@@ -32,10 +54,7 @@ class Task:
         pairs: the training pairs.
         config_seed: the run's seed.
         device: cpu or cuda.
-        work: folder of the checkpoints.
-        events: folder of TensorBoard's file.
-        samples: folder of the sample grids.
-        result: folder that is written at the end.
+        folders: where it works and writes.
         stamp: sentence for the card.
     """
 
@@ -48,11 +67,46 @@ class Task:
     pairs: Pairs
     config_seed: int
     device: str
-    work: Path
-    events: Path
-    samples: Path
-    result: Path
+    folders: Folders
     stamp: str
+
+
+def task_of(
+    alpha: float,
+    settings: dict[str, Any],
+    tuning: dict[str, Any],
+    zoo_folder: Path,
+    metric: Path,
+    chosen: "pd.DataFrame",
+    device: str,
+    folders: Folders,
+    stamp: str,
+) -> Task:
+    """A fine-tuning from the settings of its rule.
+
+    Args:
+        alpha: see `Task`.
+        settings: of the rule: seed, zoo, images.objects, degradation.levels, sr.seesr.
+        tuning: the configuration's group.
+        zoo_folder: folder of the zoo.
+        metric: see `Task`.
+        chosen: columns image_id, file: the training subset.
+        device: see `Task`.
+        folders: see `Folders`.
+        stamp: see `Task`.
+    """
+    seed, files = int(settings["seed"]), dict(zip(chosen["image_id"], chosen["file"].fillna(""), strict=True))
+    low, high = settings["images.objects"]
+    source = (
+        Scenes(seed, tuning["crop"], (low, high))
+        if tuning["source"] == "scenes"
+        else Photographs(Path(tuning["folder"]), files, tuning["min_bytes"], tuning["min_pixels"])
+    )
+    levels = tuple(float(level) for level in settings["degradation.levels"])
+    how = Preparation(tuning["crop"], tuning["flip"], tuning["sharpen"], tuning["degradation"], levels)
+    options = resolve("seesr", OPTIONS, settings.get("sr.seesr", {}), texts=False)
+    pairs = Pairs(list(files), source, how, seed)
+    return Task(alpha, tuning, settings["zoo"], zoo_folder, options, metric, pairs, seed, device, folders, stamp)
 
 
 def card(task: Task, schedule: Schedule, history: list[dict[str, float]], refused: int) -> str:

@@ -51,7 +51,8 @@ class Trainer:
             mixed_precision={"fp32": "no"}.get(settings["precision"], settings["precision"]),
             gradient_accumulation_steps=int(settings["accumulation"]),
         )
-        device = str(self.accelerator.device)
+        # among many processes Accelerate calls the CPU "cpu:0", which nothing else knows
+        device = "cpu" if task.device == "cpu" else str(self.accelerator.device)
         self.start = load_start(task.zoo, task.folder, device, settings, task.config_seed)
         self.learned = dict(self.start.denoiser.learned())
         optimizer = build_optimizer(settings["optimizer"], self.learned.values(), float(settings["learning_rate"]))
@@ -63,7 +64,7 @@ class Trainer:
             len(task.pairs), int(settings["epochs"]), int(settings["batch_size"]), int(settings["accumulation"]),
             self.accelerator.num_processes, task.config_seed,
         )  # fmt: skip
-        self.checkpoints = Checkpoints(task.work, int(settings["keep"]))
+        self.checkpoints = Checkpoints(task.folders.work, int(settings["keep"]))
         self.history: list[dict[str, float]] = []
         self.refused: dict[str, str] = {}
         self.in_a_row = 0  # steps without a finite loss or gradient, up to now
@@ -224,16 +225,16 @@ class Trainer:
         if self._main:
             with self._averaged():
                 text = card(self.task, self.schedule, self.history, len(self.refused))
-                save_tuned(self.task.result, self.start.denoiser, self.start.files, text)
-            write_table(pd.DataFrame(self.history), self.task.result / "history.csv")
+                save_tuned(self.task.folders.result, self.start.denoiser, self.start.files, text)
+            write_table(pd.DataFrame(self.history), self.task.folders.result / "history.csv")
             refused = pd.DataFrame(sorted(self.refused.items()), columns=["image_id", "reason"])
-            write_table(refused, self.task.result / "refused.csv")
+            write_table(refused, self.task.folders.result / "refused.csv")
             self.checkpoints.remove()
         self.accelerator.wait_for_everyone()
 
 
 def fine_tune(task: Task) -> None:
-    """Fine-tune SeeSR and write `task.result`, in as many processes of this machine as `tuning.processes` says.
+    """Fine-tune SeeSR and write `task.folders.result`, in as many processes of this machine as `tuning.processes` says.
 
     A program that was itself started in many processes, by `accelerate launch` or `torchrun`, calls this in each of
     them with `tuning.processes` 1.

@@ -1,7 +1,9 @@
-"""Names of the variants of SeeSR that Table 4 compares. Imports no heavy package: the rules use it too."""
+"""What Table 4 compares: variants of SeeSR by name, and by which measures. Imports no heavy package, for the rules."""
 
 from hlf.errors import HlfError
 
+# measures of Table 4 beside HLF (paper 5), in its order
+IMAGE_MEASURES = ("psnr", "ssim", "vif", "lpips", "dists")
 BASELINE = "seesr"  # as published, whatever its place in the list
 _PREFIX = "seesr-hlf"
 

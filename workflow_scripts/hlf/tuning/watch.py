@@ -42,7 +42,7 @@ class Watch:
         from tqdm import tqdm
 
         if self.main:
-            self.board = EventLog(self.task.events, [], "step")
+            self.board = EventLog(self.task.folders.events, [], "step")
             for entry in self._before:
                 self.board.add(entry)
             quiet = 0.1 if sys.stderr.isatty() else PATIENCE
@@ -61,7 +61,7 @@ class Watch:
         pairs = [self.task.pairs[0, i] for i in range(min(int(self.task.settings["samples"]), len(self.task.pairs)))]
         rows = [self._row(pair.image_id, pair.lr, pair.gt) for pair in pairs]
         grid = np.concatenate(rows)
-        write_png(self.task.samples / f"step-{step:06d}.png", grid)
+        write_png(self.task.folders.samples / f"step-{step:06d}.png", grid)
         self.board.picture("samples", grid, step)
 
     def _row(self, name: str, lr: Tensor, gt: Tensor) -> np.ndarray:
