@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from hlf import columns
 from hlf.errors import HlfError
 from hlf.files import read_table
-from hlf.paper import expected, formats, report, tables, tuning
-from test_paper import MINI, PAPER
+from hlf.images import read_image, write_png
+from hlf.paper import expected, formats, quality_figure, report, style, tables, tuning
+from hlf.paper import tuning_figures as figures
+from test_paper import MINI, PAPER, assert_no_text_hides_another, words
 
 HALF, FULL = "seesr-hlf0.1", "seesr-hlf0.01"
 VARIANTS = ("seesr", HALF, FULL)
@@ -255,3 +257,243 @@ def test_changes_are_written_with_their_warning(tmp_path):
     assert "a sign that the loss was fooled" in text and "| Tuned \u2212 baseline | 95 % interval | Better |" in text
     assert "Unseen" not in text and not re.search(r"\bnan\b", text)
     assert tuning.reward_hacking(read_table(csv)) == tuning.reward_hacking(changes)
+
+
+# --- Figures 6 and 7: pictures by rule ---
+
+
+def make_images(evaluation):
+    """Table `tuning_sr` to an evaluation; every picture has a path of its own."""
+    table = evaluation[["variant", "image_id", "level"]].drop_duplicates()
+    place = table["image_id"] + "-" + table["level"].astype(str) + ".png"
+    paths = {"gt_path": "gt/" + table["image_id"] + ".png", "lr_path": "lr/" + place}
+    table = table.assign(**paths, sr_path=table["variant"] + "/" + place, run="r", prompt="", tags="", zoo="mini")
+    return columns.conform(table.assign(weights_sha256="ab"), "tuning_sr")
+
+
+def held_out(evaluation, variant):
+    """Mean held-out HLF by (image, level), in another way than the library's."""
+    sums = {}
+    for row in evaluation.to_dict("records"):
+        if row["group"] == "held-out" and row["variant"] == variant:
+            sums.setdefault((row["image_id"], row["level"]), []).append(row["value"])
+    return {key: np.mean(values) for key, values in sums.items()}
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 99), st.integers(1, 9), st.booleans())
+def test_examples_are_the_extremes_one_level_per_image_in_any_order_of_rows(seed, n, ties):
+    evaluation = make_evaluation({(FULL, "clip"): 0.05, (FULL, "vit"): -0.02}, images=5, seed=seed)
+    if ties:
+        evaluation["value"] = evaluation["value"].round(1)
+    images = make_images(evaluation)
+    before, after = held_out(evaluation, "seesr"), held_out(evaluation, FULL)
+    gain = {key: before[key] - after[key] for key in before}
+    for rule, wanted in ((figures.largest_gain, gain), (figures.largest_left, after)):
+        rows = rule(evaluation, images, FULL, n)
+        again = rule(shuffled(evaluation, seed), shuffled(images, seed + 1), FULL, n)
+        pd.testing.assert_frame_equal(rows, again)
+        best = {image: max(v for (i, _), v in wanted.items() if i == image) for image, _ in wanted}
+        assert len(rows) == min(n, 5) == rows["image_id"].nunique()
+        values = [wanted[row.image_id, row.level] for row in rows.itertuples()]
+        assert values == pytest.approx(sorted(best.values(), reverse=True)[:n])
+        assert values == pytest.approx([best[image] for image in rows["image_id"]])
+        for row in rows.itertuples():
+            assert row.gain == pytest.approx(gain[row.image_id, row.level])
+            assert row.tuned_path == f"{FULL}/{row.image_id}-{row.level}.png"
+            assert row.baseline_path == f"seesr/{row.image_id}-{row.level}.png"
+            assert row.gt_path == f"gt/{row.image_id}.png"
+
+
+def test_equal_examples_come_by_image_id_and_level():
+    evaluation = make_evaluation()
+    rows = figures.largest_gain(evaluation, make_images(evaluation), HALF, 3)
+    assert rows[["image_id", "level"]].to_numpy().tolist() == [["gt00", 0.3], ["gt01", 0.3], ["gt02", 0.3]]
+    assert (rows["gain"] == 0).all()
+
+
+def test_examples_leave_out_what_a_metric_could_not_judge_and_the_metric_in_the_loss():
+    evaluation = make_evaluation({(FULL, "dinov2"): 0.2})
+    first = (evaluation["image_id"] == "gt00") & (evaluation["measure"] == "clip")
+    evaluation.loc[first & (evaluation["variant"] == "seesr"), "value"] += 0.3
+    evaluation.loc[first & (evaluation["variant"] == FULL) & (evaluation["level"] == 0.3), "value"] = np.nan
+    images = make_images(evaluation)
+    row = figures.largest_gain(evaluation, images, FULL, 1).iloc[0]
+    assert (row["image_id"], row["level"]) == ("gt00", 1.0) and row["gain"] == pytest.approx(0.1)
+    evaluation.loc[first, "value"] = np.nan
+    assert "gt00" not in figures.largest_left(evaluation, images, FULL, 9)["image_id"].tolist()
+
+
+def test_examples_refuse_what_they_cannot_choose():
+    evaluation = make_evaluation()
+    images = make_images(evaluation)
+    for wrong in ("seesr", "seesr-hlf7"):
+        with pytest.raises(HlfError, match="need metrics that the loss does not hold"):
+            figures.largest_gain(evaluation, images, wrong, 3)
+    with pytest.raises(HlfError, match="need metrics that the loss does not hold"):
+        figures.largest_left(evaluation[evaluation["group"] != "held-out"], images, FULL, 3)
+    with pytest.raises(HlfError, match="16 judged pictures are not in table 'tuning_sr'"):
+        figures.largest_gain(evaluation, images[images["variant"] != FULL], FULL, 3)
+    with pytest.raises(HlfError, match="no picture was judged by every metric"):
+        figures.largest_gain(evaluation.assign(value=np.nan), images, FULL, 3)
+
+
+# --- Figure 1: quadrants ---
+
+
+def make_pairs(fidelity, values, lower=False):
+    """Tables quality, scores and pairs of pairs p00, p01... with these values."""
+    n = len(values)
+    base = pd.DataFrame({"pair_id": [f"p{i:02d}" for i in range(n)], "image_id": [f"gt{i % 4:02d}" for i in range(n)]})
+    base = base.assign(level=0.3, model=["seesr" if i % 3 else "bsrgan" for i in range(n)])
+    paths = {f"{s}_path": f"{s}/" + base["image_id"] + ".png" for s in ("gt", "lr", "sr")}
+    quality = pd.DataFrame({"pair_id": base["pair_id"], "value": np.array(values, float), "lower_better": lower})
+    scores = base.assign(score=1 - np.array(fidelity, float), status="complete")
+    return quality, scores, base.assign(**paths)
+
+
+def test_quadrants_hold_the_planted_corners():
+    fidelity = [0.0, 1.0, 0.05, 0.9, 0.4, 0.6, 0.45, 0.55]
+    values = [9.0, 8.0, 1.0, 2.0, 6.0, 5.5, 4.0, 4.5]
+    found = quality_figure.quadrants(*make_pairs(fidelity, values)).set_index("quadrant")
+    corners = ["p00", "p01", "p02", "p03"]
+    assert found["pair_id"].tolist() == corners and found.index.tolist() == list(quality_figure.QUADRANTS)
+    assert found["fidelity"].tolist() == pytest.approx([0.0, 1.0, 0.05, 0.9]) and found["value"].tolist() == values[:4]
+    # a measure that is better when lower turns the plot round
+    turned = quality_figure.quadrants(*make_pairs(fidelity, values, lower=True))
+    assert turned["pair_id"].tolist() == ["p02", "p03", "p00", "p01"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 5)), min_size=1, max_size=20), st.booleans(), st.integers(0, 9)
+)
+def test_no_other_pair_lies_deeper_in_a_quadrant_in_any_order_of_rows(points, lower, seed):
+    fidelity, values = [f / 2 for f, _ in points], [v for _, v in points]
+    given_tables = make_pairs(fidelity, values, lower)
+    found = quality_figure.quadrants(*given_tables)
+    pd.testing.assert_frame_equal(found, quality_figure.quadrants(*(shuffled(t, seed) for t in given_tables)))
+
+    def centred(numbers):
+        # mean rank less the median rank, by counting
+        return [(sum(b < a for b in numbers) - sum(b > a for b in numbers)) / 2 for a in numbers]
+
+    across, along = centred(fidelity), centred([-v if lower else v for v in values])
+    for name, (right, up) in quality_figure.QUADRANTS.items():
+        depths = [min(right * a, up * b) for a, b in zip(across, along, strict=True)]
+        chosen = found[found["quadrant"] == name]["pair_id"].tolist()
+        assert len(chosen) == (max(depths) > 0)
+        assert all(depths[int(pair[1:])] == max(depths) for pair in chosen)
+
+
+def test_quadrants_leave_out_what_was_not_scored_or_measured_and_refuse_the_rest():
+    quality, scores, pairs = make_pairs([0.0, 1.0, 0.1, 0.9], [9.0, 8.0, 1.0, 2.0])
+    quality.loc[0, "value"] = np.nan
+    scores.loc[1, "status"] = "incomplete"
+    assert set(quality_figure.quadrants(quality, scores, pairs)["pair_id"]) <= {"p02", "p03"}
+    with pytest.raises(HlfError, match="no pair has a complete score and a value"):
+        quality_figure.quadrants(quality.head(2), scores, pairs)
+    with pytest.raises(HlfError, match="one measure with one value per pair"):
+        quality_figure.quadrants(pd.concat([quality, quality]), scores, pairs)
+    with pytest.raises(HlfError, match=r"p0\d is not in table 'pairs'"):
+        quality_figure.quadrants(quality, scores, pairs.head(1))
+
+
+# --- drawing ---
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tuned")
+    rng = np.random.Generator(np.random.PCG64(3))
+    for row in make_images(make_evaluation()).itertuples():
+        sides = ((row.lr_path, 4), (row.sr_path, 16), (row.gt_path, 16), (f"sr/{row.image_id}.png", 16))
+        for path, side in sides:
+            write_png(folder / path, rng.integers(0, 256, (side, side, 3), dtype=np.uint8))
+    return folder
+
+
+def make_history(seed):
+    rng, steps = np.random.Generator(np.random.PCG64(seed)), np.arange(1, 61)
+    losses = {"loss_ori": 0.2 + rng.normal(0, 0.02, 60), "loss_hlf": 0.5 / steps}
+    return pd.DataFrame({"step": steps, "epoch": 0, **losses, "gradient": 1.0, "skipped": (steps == 7).astype(float)})
+
+
+def make_figure(name, root, facts=MINI):
+    evaluation = make_evaluation({(FULL, "clip"): 0.05})
+    images = make_images(evaluation)
+    if name == "figure6":
+        return figures.figure6(figures.largest_gain(evaluation, images, FULL, 4), root, facts)
+    if name == "figure7":
+        return figures.figure7(figures.largest_left(evaluation, images, FULL, 1), root, facts)
+    if name == "curves":
+        return figures.tuning_curves({FULL: make_history(1), HALF: make_history(2)}, facts)
+    # with two pairs, two quadrants at least are empty
+    given_tables = some_pairs(2, lower=True) if name == "figure1_few" else some_pairs(40)
+    return quality_figure.figure1(*given_tables, root, facts, "CLIP-IQA")
+
+
+def some_pairs(n, lower=False):
+    rng = np.random.Generator(np.random.PCG64(5))
+    return make_pairs(rng.integers(0, 2, n), rng.normal(0.5, 0.1, n), lower)
+
+
+FIGURES = ["figure1", "figure1_few", "figure6", "figure7", "curves"]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_are_stamped_and_no_text_hides_another(name, root):
+    figure = make_figure(name, root)
+    assert "MINI models, SIMULATED votes" in words(figure)
+    assert_no_text_hides_another(figure)
+    assert "tests the software" not in words(make_figure(name, root, PAPER))
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_give_the_same_bytes_twice(name, root, tmp_path):
+    for folder in ("a", "b"):
+        style.save_figure(make_figure(name, root), tmp_path / folder / "f.pdf", tmp_path / folder / "f.png", 50)
+    for suffix in ("pdf", "png"):
+        assert (tmp_path / "a" / f"f.{suffix}").read_bytes() == (tmp_path / "b" / f"f.{suffix}").read_bytes()
+
+
+def test_examples_show_lr_baseline_tuned_and_gt_with_their_values(root):
+    evaluation = make_evaluation({(FULL, "clip"): 0.05})
+    rows = figures.largest_gain(evaluation, make_images(evaluation), FULL, 2)
+    figure = figures.figure6(rows, root, MINI)
+    heads = [ax.get_title(loc="center") for ax in figure.axes[:4]]
+    assert heads == ["LR (nearest \u00d74)", "SeeSR", "SeeSR, \u03b1 = 0.01", "GT"] and len(figure.axes) == 8
+    first = rows.iloc[0]
+    below = [ax.get_xlabel() for ax in figure.axes[:4]]
+    assert below == ["", f"mean HLF {first['before']:.3f}", f"mean HLF {first['after']:.3f}", ""]
+    assert figure.axes[0].get_ylabel() == f"{first['image_id']}\nlevel {first['level']}"
+    for ax, path in zip(figure.axes[1:4], first[["baseline_path", "tuned_path", "gt_path"]], strict=True):
+        assert (ax.images[0].get_array() == read_image(root / path)).all()
+    with pytest.raises(HlfError, match="no picture to show"):
+        figures.figure6(rows.head(0), root, MINI)
+
+
+def test_figure1_spreads_points_only_and_says_so(root):
+    figure = make_figure("figure1", root)
+    quality, scores, _ = some_pairs(40)
+    drawn = np.concatenate([np.asarray(c.get_offsets()) for c in figure.axes[0].collections])
+    assert (np.abs(drawn[:, 0] - drawn[:, 0].round()) <= quality_figure.JITTER).all()
+    assert sorted(drawn[:, 1]) == pytest.approx(sorted(quality["value"])) and len(set(drawn[:, 0])) == 40
+    means = {round(float(line.get_xdata()[0]), 6) for line in figure.axes[0].lines if line.get_marker() == "o"}
+    assert means == {round(1 - m, 6) for m in scores.groupby("model")["score"].mean()}
+    assert "points spread by up to \u00b10.03" in words(figure) and "simulated observers" in words(figure)
+    few = make_figure("figure1_few", root)
+    assert words(few).count("no pair here") >= 2 and few.axes[0].yaxis_inverted() and "axis turned" in words(few)
+
+
+def test_curves_leave_out_skipped_steps():
+    figure = figures.tuning_curves({HALF: make_history(1)}, MINI)
+    assert [len(line.get_xdata()) for ax in figure.axes for line in ax.lines] == [59] * 4
+    assert 7 not in figure.axes[0].lines[0].get_xdata()
+    steps = make_history(1)
+    with pytest.raises(HlfError, match="no variant was trained"):
+        figures.tuning_curves({}, MINI)
+    with pytest.raises(HlfError, match="without skipped steps"):
+        figures.tuning_curves({HALF: steps.assign(skipped=1.0)}, MINI)
+    with pytest.raises(HlfError, match=r"lacks the columns \['loss_hlf'\]"):
+        figures.tuning_curves({HALF: steps.drop(columns="loss_hlf")}, MINI)

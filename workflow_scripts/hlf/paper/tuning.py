@@ -187,6 +187,17 @@ def by_image(evaluation: "pd.DataFrame") -> "dict[tuple[str, str], pd.DataFrame]
     """Mean over levels of every image: (measure, group) -> images by id, a column per variant; NaN = not measured.
 
     Only pictures that the measure judged in every variant count, so that all variants are means of the same pictures.
+    Raises as `by_picture`.
+    """
+    wide = by_picture(evaluation)
+    wide.loc[wide.isna().any(axis=1)] = np.nan
+    means = wide.groupby(level=["measure", "group", "image_id"]).mean()
+    found = means.groupby(level=["measure", "group"])
+    return {(str(name), str(group)): part.droplevel(["measure", "group"]) for (name, group), part in found}
+
+
+def by_picture(evaluation: "pd.DataFrame") -> "pd.DataFrame":
+    """Values by measure, group, image_id and level, in that order, a column per variant.
 
     Raises:
         HlfError: a picture that was measured twice, or that is missing in one variant.
@@ -204,9 +215,7 @@ def by_image(evaluation: "pd.DataFrame") -> "dict[tuple[str, str], pd.DataFrame]
         raise HlfError(
             f"the variants were not evaluated on the same pictures: values of each are {counts}; evaluate them again"
         )
-    wide.loc[wide.isna().any(axis=1)] = np.nan
-    means = wide.groupby(level=key[:3]).mean()
-    return {(str(name), str(group)): part.droplevel([0, 1]) for (name, group), part in means.groupby(level=key[:2])}
+    return wide
 
 
 def _model_names(evaluation: "pd.DataFrame") -> dict[str, str]:
