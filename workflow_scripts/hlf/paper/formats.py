@@ -41,6 +41,10 @@ HEADINGS = {
     "paper_plcc": "Paper PLCC",
     "model": "SR model",
     "psnr": "PSNR to GT (dB)",
+    "ssim": "SSIM",
+    "vif": "VIF",
+    "lpips": "LPIPS",
+    "dists": "DISTS",
     "pair_id": "Pair",
     "auc": "AUC",
     "sensitivity_at_5": "Sensitivity at 5 %",
@@ -66,6 +70,7 @@ class Cell:
     text: str
     numeric: bool = False
     best: bool = False
+    second: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,30 +104,37 @@ def cell_text(column: str, value: Any) -> str:
     return level_name(value) if column == "level" and value == value else number(value)
 
 
-def view(table: "pd.DataFrame", best: Mapping[str, str] | None = None) -> View:
+def view(
+    table: "pd.DataFrame",
+    best: Mapping[str, str] | None = None,
+    second: bool = False,
+    headings: Mapping[str, str] | None = None,
+) -> View:
     """Cells for people: `x_low`/`x_high` become one interval column, so do `x_mean`/`x_sd`; `*_signed` is left out.
 
     Args:
         table: any table; a `status` column that says "ok" everywhere is left out.
         best: column -> "max" or "min", the value to set in bold; the correlations' by default.
+        second: underline the second best value of these columns, too.
+        headings: column -> its heading where this table has another than HEADINGS.
     """
-    directions = BEST if best is None else best
+    directions, names = BEST if best is None else best, {**HEADINGS, **(headings or {})}
     hidden = {c for c in table if str(c).endswith(("_signed", "_high", "_sd"))}
     if "status" in table and (table["status"] == "ok").all():
         hidden.add("status")
-    headings, columns = [], []
+    heads, columns = [], []
     for name in (str(c) for c in table if c not in hidden):
         if name.endswith("_low") and name.removesuffix("_low") + "_high" in table:
-            headings.append("95 % interval")
+            heads.append("95 % interval")
             columns.append(_interval(table[name], table[name.removesuffix("_low") + "_high"]))
         elif name.endswith("_mean") and name.removesuffix("_mean") + "_sd" in table:
             what = name.removesuffix("_mean")
-            headings.append(HEADINGS.get(what, what.replace("_", " ").capitalize()))
+            heads.append(names.get(what, what.replace("_", " ").capitalize()))
             columns.append(_spread(table[name], table[f"{what}_sd"]))
         else:
-            headings.append(HEADINGS.get(name, name.replace("_", " ").capitalize()))
-            columns.append(_cells(table[name], directions.get(name)))
-    return View(headings, [list(row) for row in zip(*columns, strict=True)])
+            heads.append(names.get(name, name.replace("_", " ").capitalize()))
+            columns.append(_cells(table[name], directions.get(name), second))
+    return View(heads, [list(row) for row in zip(*columns, strict=True)])
 
 
 def _interval(low: "pd.Series", high: "pd.Series") -> list[Cell]:
@@ -136,19 +148,19 @@ def _spread(mean: "pd.Series", deviation: "pd.Series") -> list[Cell]:
     return [Cell((f"{a} \u00b1 {b}" if b else a) or NOTHING, numeric=True) for a, b in pairs]
 
 
-def _cells(column: "pd.Series", direction: str | None) -> list[Cell]:
-    """Formatted values; the best one is found after rounding, so equal prints are marked alike."""
+def _cells(column: "pd.Series", direction: str | None, second: bool) -> list[Cell]:
+    """Formatted values; the best ones are found after rounding, so equal prints are marked alike."""
     texts = [cell_text(str(column.name), v) for v in column]
     numeric = [isinstance(v, numbers.Real) and not isinstance(v, bool) for v in column]
-    top = None
+    order: list[float] = []
     if direction is not None:
         if direction not in ("max", "min"):
             raise HlfError(f"best value of a table column: expected 'max' or 'min', received '{direction}'")
-        filled = [float(t) for t in texts if t]
-        top = (max if direction == "max" else min)(filled) if filled else None
+        order = sorted({float(t) for t in texts if t}, reverse=direction == "max")
+    places = [order.index(float(t)) if order and t else None for t in texts]
     return [
-        Cell(t or NOTHING, is_number, bool(t) and top is not None and float(t) == top)
-        for t, is_number in zip(texts, numeric, strict=True)
+        Cell(t or NOTHING, is_number, place == 0, second and place == 1)
+        for t, is_number, place in zip(texts, numeric, places, strict=True)
     ]
 
 
@@ -159,9 +171,14 @@ def to_markdown(table: View, caption: list[str]) -> str:
         return "| " + " | ".join(c.replace("|", r"\|") for c in cells) + " |"
 
     numeric = [all(row[i].numeric for row in table.rows) for i in range(len(table.headings))]
-    rows = [line([f"**{c.text}**" if c.best else c.text for c in row]) for row in table.rows]
+    rows = [line([_marked(c, "**{}**", "<u>{}</u>", c.text) for c in row]) for row in table.rows]
     rule = "|" + "|".join("---:" if right else "---" for right in numeric) + "|"
     return "\n\n".join(caption) + "\n\n" + "\n".join([line(table.headings), rule, *rows]) + "\n"
+
+
+def _marked(cell: Cell, best: str, second: str, text: str) -> str:
+    """Text of a cell in the form of a best or second best value, where it is one."""
+    return (best if cell.best else second if cell.second else "{}").replace("{}", text)
 
 
 def escape_latex(text: str) -> str:
@@ -174,10 +191,10 @@ def escape_latex(text: str) -> str:
 
 
 def to_latex(table: View, caption: list[str], label: str) -> str:
-    r"""A `table*` in booktabs style (needs \usepackage{booktabs}), best values in bold."""
+    r"""A `table*` in booktabs style (needs \usepackage{booktabs}), best values in bold, second best underlined."""
 
     def cell(c: Cell) -> str:
-        return rf"\textbf{{{escape_latex(c.text)}}}" if c.best else escape_latex(c.text)
+        return _marked(c, r"\textbf{{}}", r"\underline{{}}", escape_latex(c.text))
 
     align = "".join("r" if all(row[i].numeric for row in table.rows) else "l" for i in range(len(table.headings)))
     lines = [

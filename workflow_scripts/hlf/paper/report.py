@@ -34,7 +34,9 @@ class TableSection:
         title: heading.
         frame: the table; `formats.view` decides what is shown.
         note: sentence below the heading.
-        best: see `formats.view`.
+        best: see `formats.view`, as are the next two.
+        second: see there.
+        headings: see there.
     """
 
     key: str
@@ -42,6 +44,8 @@ class TableSection:
     frame: "pd.DataFrame"
     note: str = READING
     best: Mapping[str, str] | None = None
+    second: bool = False
+    headings: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,7 @@ def write_report(path: str | Path, facts: Facts, report: Report, root: str | Pat
         report=report,
         css=Markup((here / "report.css").read_text(encoding="utf8")),
         config=_flat(report.config),
-        tables=[(section, view(section.frame, section.best)) for section in report.tables],
+        tables=[(s, view(s.frame, s.best, s.second, s.headings)) for s in report.tables],
         figures=[(section, *pictures.figure(section.png)) for section in report.figures],
         strata=None if report.strata is None else _strata(report.strata),
         worst=_cards(report.worst, pictures, "worst"),

@@ -103,7 +103,7 @@ def pair_sheet(worst: "pd.DataFrame", root: str | Path, facts: Facts, n: int = 1
             for ax, key in ((left, "gt_path"), (right, "sr_path")):
                 show(ax, read_image(Path(root) / row[key]))
             prediction = "" if row["prediction"] != row["prediction"] else f", HLF {row['prediction']:.2f}"
-            left.set_title(f"{_short(str(row['pair_id']))}\nGT", fontsize=7)
+            left.set_title(f"{short(str(row['pair_id']))}\nGT", fontsize=7)
             right.set_title(f"score {row['score']:.2f}{prediction}\n{style.model_name(row['model'])}", fontsize=7)
     return page.figure
 
@@ -117,7 +117,7 @@ def show(ax: Any, picture: "np.ndarray") -> None:
         spine.set(visible=True, color=style.GRID)
 
 
-def _short(text: str, limit: int = 24) -> str:
+def short(text: str, limit: int = 24) -> str:
     """Long ids lose their middle, so that two captions never run into each other."""
     if len(text) <= limit:
         return text

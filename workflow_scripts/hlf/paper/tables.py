@@ -270,11 +270,13 @@ def write_all(
     title: str,
     note: str = READING,
     best: Mapping[str, str] | None = None,
+    second: bool = False,
+    headings: Mapping[str, str] | None = None,
 ) -> list[Path]:
     """Write `stem`.csv, .md and .tex; equal tables and facts give equal bytes.
 
     The CSV has every column plus the facts' columns and no comment line; Markdown and LaTeX carry title, stamp, note
-    and provenance as a caption and set the best value of each column in bold (`formats.view` explains `best`).
+    and provenance as a caption and mark the best values of each column. `formats.view` explains the last three.
 
     Returns: the three paths. Raises HlfError when a file cannot be written.
     """
@@ -284,7 +286,7 @@ def write_all(
         **facts.columns(), stamp=facts.stamp()
     )
     write_table(text, paths[0])
-    shown = view(table, best)
+    shown = view(table, best, second, headings)
     parts = (facts.stamp(), note, facts.caption(), facts.weights_caption())
     caption = [part for part in parts if part]
     write_text(
