@@ -28,6 +28,7 @@ include: "rules/metric.smk"  # 4.2 fine-tuned foundation models
 include: "rules/certainty.smk"  # how sure Table 3 is: folds, an unseen SR model, calibration
 include: "rules/metric_report.smk"  # how the metric behaves on pairs with a known answer
 include: "rules/tuning.smk"  # 5 SeeSR fine-tuned with the metric as a loss
+include: "rules/tuning_report.smk"  # Table 4, Figures 1, 6 and 7
 include: "rules/tables.smk"  # what the SR models do, Tables 2 and 3
 include: "rules/figures.smk"  # Figures 4 and 5 and others
 include: "rules/report.smk"  # one page

@@ -45,6 +45,8 @@ TABLES = [
     "strata",
     *(["leave_one_out"] if config["metric"]["leave_one_out"] else []),
     *BEHAVIOUR_TABLES,
+    "table4",
+    "table4_changes",
 ]
 FIGURES = [
     "figure4",
@@ -59,12 +61,32 @@ FIGURES = [
     "examples",
     "worst_pairs",
     *BEHAVIOUR_FIGURES,
+    "figure1",
+    "figure6",
+    "figure7",
+    "tuning_curves",
 ]
+# groups of the configuration behind what is said of the fine-tuned SeeSR
+TUNING_GROUPS = (
+    "images",
+    "degradation",
+    "sr",
+    "sampling",
+    "study",
+    "iqa",
+    "metric",
+    "tuning",
+)
 
 
 def variants():
     """Names of the variants of SeeSR that Table 4 compares."""
     return [variant_name(entry) for entry in config["tuning"]["variants"]]
+
+
+def tuned_variants():
+    """Those that are fine-tuned."""
+    return [name for name in variants() if name != BASELINE]
 
 
 wildcard_constraints:

@@ -39,9 +39,7 @@ rule write_report:
             "paper.worst_pairs",
             "metric.finetune",
             config=shown_config(),
-            **table_facts(
-                "images", "degradation", "sr", "sampling", "study", "iqa", "metric"
-            ),
+            **table_facts(*TUNING_GROUPS),
         ),
     message:
         "Writing the report"

@@ -182,7 +182,9 @@ def test_a_step_without_a_finite_loss_is_skipped_and_counted(tmp_path, monkeypat
     assert trainer._step([pairs], 0)["skipped"] == 0 and trainer.in_a_row == 0
     monkeypatch.setattr(train, "noise_loss", lambda predicted, _: predicted.sum() * float("inf"))
     assert trainer._step([pairs], 0)["skipped"] == 1
-    with pytest.raises(HlfError, match="2 steps in a row had no finite loss or gradient .tuning.give_up_after.; lower"):
+    with pytest.raises(
+        HlfError, match=r"2 steps in a row had no finite loss or gradient \(tuning.give_up_after\); lower"
+    ):
         trainer._step([pairs], 0)
 
 
@@ -208,11 +210,11 @@ def test_sample_grids_and_events_are_written(tmp_path):
 
 
 def test_wrong_settings_are_told_in_a_sentence(tmp_path):
-    with pytest.raises(HlfError, match="tuning.images is 4, fewer than the 8 of one step"):
+    with pytest.raises(HlfError, match=r"tuning.images is 4, fewer than the 8 of one step"):
         Trainer(small_task(tmp_path, 0.0, batch_size=8))
-    with pytest.raises(HlfError, match="tuning.optimizer 'sgd' is unknown, expected one of adamw"):
+    with pytest.raises(HlfError, match=r"tuning.optimizer 'sgd' is unknown, expected one of adamw"):
         Trainer(small_task(tmp_path, 0.0, optimizer="sgd"))
-    with pytest.raises(HlfError, match="adamw_8bit needs package bitsandbytes|GPU|cuda"):
+    with pytest.raises(HlfError, match="adamw_8bit needs package bitsandbytes"):
         fine_tune_8bit()
     with pytest.raises(HlfError, match=r"unet.config.json does not exist; expected a folder of a fine-tuned SeeSR"):
         tuned_files(tmp_path)

@@ -174,6 +174,9 @@ def tuning_problems(config: dict[str, Any]) -> list[str]:
         )
     if not config["images"]["evaluation"]:
         found.append("images.evaluation is 0, but the variants of SeeSR (tuning.variants) are compared on such images")
+    shown = config["paper"]["quality_measure"]
+    if shown not in config["iqa"]["metrics"] or METRICS[shown].kind != "NR":
+        found.append(f"paper.quality_measure is {shown}, allowed is one of iqa.metrics that sees SR alone (NR)")
     low, high = tuning["loss"]["timesteps"]
     if low > high:
         found.append(f"tuning.loss.timesteps is {[low, high]}, the first number must not exceed the second")

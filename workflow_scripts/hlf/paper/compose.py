@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hlf.files import read_table
-from hlf.paper import behaviour, models
+from hlf.paper import behaviour, models, tuning, tuning_figures
 from hlf.paper.agreement import CEILING_READING
 from hlf.paper.certainty import CALIBRATION_READING, LEAVE_ONE_OUT_READING
 from hlf.paper.gather import counts
 from hlf.paper.pairs import disagreements, worst_pairs, worst_tagged_pairs
+from hlf.paper.quality_figure import FIGURE1_CAPTION
 from hlf.paper.report import FigureSection, Report, TableSection, package_versions
 from hlf.paper.tables import READING, TABLE3_READING, incomplete
 
@@ -25,9 +26,13 @@ TABLES = {
     "behaviour": (behaviour.TITLE, ""),  # its note names the run's threshold
     "invariance": (behaviour.MILD_TITLE, behaviour.MILD_READING),
     "change_map": (behaviour.MAP_TITLE, behaviour.MAP_READING),
+    "table4": (tuning.TABLE4_TITLE, tuning.TABLE4_READING),
+    "table4_changes": (tuning.CHANGES_TITLE, tuning.CHANGES_READING),
 }
-BEST = {"behaviour": behaviour.BEST, "invariance": {}, "change_map": behaviour.MAP_BEST}  # the correlations' elsewhere
+# the correlations' elsewhere
+BEST = {"behaviour": behaviour.BEST, "invariance": {}, "change_map": behaviour.MAP_BEST, "table4_changes": {}}
 FIGURES = {
+    "figure1": ("Figure 1. Quality and fidelity", FIGURE1_CAPTION),
     "examples": (
         "What the models make of the images",
         "LR, bicubic, each SR model and GT; images in order of their ids.",
@@ -73,6 +78,9 @@ FIGURES = {
         "Disagreement of patch tokens, brighter = more, with the edited box framed; a colour scale for each backbone. "
         "The last rows hold no edit of content.",
     ),
+    "tuning_curves": ("Fine-tuning SeeSR", tuning_figures.CURVES_CAPTION),
+    "figure6": ("Figure 6. What fine-tuning mended", tuning_figures.FIGURE6_CAPTION),
+    "figure7": ("Figure 7. What it left", tuning_figures.FIGURE7_CAPTION),
 }
 
 
@@ -93,14 +101,15 @@ def compose(
     frames = {Path(p).stem: read_table(p).drop(columns=list(PROVENANCE), errors="ignore") for p in table_files}
     pictures = {Path(p).stem: Path(p) for p in figure_files}
     notes = {"behaviour": behaviour.reading(settings["config"]["metric"]["threshold"])}
+    if "table4_changes" in frames:  # both say when the metric was gained without what it stands for
+        changes = frames["table4_changes"]
+        notes |= {n: tuning.table4_note(TABLES[n][1], changes) for n in ("table4", "table4_changes")}
     metric, scores, pairs = tables["metric"], tables["scores"], tables["pairs"]
     return Report(
         counts=counts(*(tables[n] for n in ("manifest", "rejected", "lr", "sr", "votes", "scores", "iqa"))),
         config=settings["config"],
         tables=[
-            TableSection(n, title, frames[n], _note(frames[n], notes.get(n, note)), BEST.get(n))
-            for n, (title, note) in TABLES.items()
-            if n in frames
+            _section(n, title, frames[n], notes.get(n, note)) for n, (title, note) in TABLES.items() if n in frames
         ],
         figures=[FigureSection(n, title, pictures[n], text) for n, (title, text) in FIGURES.items()],
         strata=tables["strata"],
@@ -109,6 +118,14 @@ def compose(
         disagreements=disagreements(metric, tables["iqa"], scores, pairs, backbone, many),
         versions=package_versions(),
     )
+
+
+def _section(name: str, title: str, frame: "pd.DataFrame", note: str) -> TableSection:
+    """A table with what is marked and how its columns are called."""
+    if name == "table4":
+        return TableSection(name, title, frame, note, tuning.table4_best(frame), True, tuning.table4_headings(frame))
+    headings = tuning.CHANGES_HEADINGS if name == "table4_changes" else None
+    return TableSection(name, title, frame, _note(frame, note), BEST.get(name), headings=headings)
 
 
 def _note(table: "pd.DataFrame", note: str) -> str:
