@@ -90,11 +90,14 @@ def write_base(folder: Path, text: dict[str, Any]) -> None:
         (folder / f"tokenizer/{name}.json").write_text(json.dumps({"pad_token": "!"}))
 
 
+def without_decoder(unet: dict[str, Any]) -> dict[str, Any]:
+    """Config of the ControlNet of a denoiser."""
+    return {key: value for key, value in unet.items() if key not in ("sample_size", "out_channels", "up_block_types")}
+
+
 def write_steered(folder: Path, nets: Any, unet: dict[str, Any]) -> None:
     """UNet and ControlNet of an SR model on a base model."""
-    control = {
-        key: value for key, value in unet.items() if key not in ("sample_size", "out_channels", "up_block_types")
-    }
+    control = without_decoder(unet)
     write_folder(folder / "unet", WEIGHTS, unet, on_meta(lambda: nets.unet(unet)))
     write_folder(folder / "controlnet", WEIGHTS, control, on_meta(lambda: nets.controlnet(control)))
 

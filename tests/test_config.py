@@ -81,7 +81,11 @@ def test_the_overlay_holds_the_papers_values(paper):
     assert paper["metric"]["optimizer"] == "adam" and paper["metric"]["learning_rate"] == 1e-5
     tuning = paper["tuning"]
     assert (tuning["images"], tuning["epochs"], tuning["learning_rate"]) == (65000, 10, 1e-5)
-    assert tuning["alphas"] == [0.1, 0.01] and tuning["backbone"] == "dinov2"
+    assert tuning["variants"] == ["baseline", 0.1, 0.01] and tuning["backbone"] == "dinov2"
+    assert tuning["loss"] == {
+        "timesteps": [0, 999], "weighting": "none", "crop": 0, "shrink": 1, "checkpointing": False
+    }  # fmt: skip
+    assert tuning["batch_size"] * tuning["accumulation"] == 32 and tuning["degradation"] == "realesrgan"
 
 
 def properties(schema, name=""):
@@ -228,8 +232,8 @@ CROSS_MISTAKES = [
     ({"images.source": "folder"}, "images.source is folder and images.folder is None"),
     ({"images.crop": 68}, "images.crop is 68, scenes need a multiple of 32"),
     ({"images.resize_short": 96}, "images.resize_short 96 is smaller than images.crop 128"),
-    ({"degradation.shards": 85}, "degradation.shards is 85, allowed is at most the 84 images"),
-    ({"sr.shards": 140, "images.evaluation": 10}, "sr.shards is 140, allowed is at most the 94 images"),
+    ({"degradation.shards": 125}, "degradation.shards is 125, allowed is at most the 124 images"),
+    ({"sr.shards": 94, "images.evaluation": 10}, "sr.shards is 94, allowed is at most the 84 images"),
     ({"sampling.shards": 130, "images.evaluation": 10}, "sampling.shards is 130, allowed is at most the 84 images"),
     ({"iqa.shards": 999, "sampling.total": 300}, "iqa.shards 999 exceeds sampling.total 300"),
     ({"sampling.total": 600}, "sampling.total is 600, but 84 GT images with 15 SR images each"),
@@ -247,6 +251,21 @@ CROSS_MISTAKES = [
     ({"metric.precision": "fp16"}, "metric.precision is fp16 with resources.device cpu"),
     ({"metric.folds": 1}, "metric.folds is 1, allowed is 0 for none, or at least 2"),
     ({"metric.leave_one_out": ["vit"]}, "metric.leave_one_out names vit, which metric.finetune does not hold"),
+    ({"tuning.backbone": "vit"}, "tuning.backbone is vit, which metric.finetune does not hold"),
+    (
+        {"metric.finetune": ["dinov2"], "metric.leave_one_out": []},
+        "metric.finetune holds no other backbone than tuning.backbone",
+    ),
+    ({"tuning.variants": [0.1]}, "tuning.variants lacks baseline"),
+    ({"tuning.folder": "photos"}, "tuning.source is scenes and tuning.folder is photos; give both or neither"),
+    ({"images.evaluation": 0}, "images.evaluation is 0, but the variants of SeeSR are compared on such images"),
+    ({"tuning.shards": 41}, "tuning.shards is 41, allowed is at most the 40 images"),
+    ({"tuning.precision": "fp16"}, "tuning.precision is fp16 with resources.device cpu"),
+    ({"tuning.loss.timesteps": [500, 400]}, "tuning.loss.timesteps is [500, 400], the first number must not exceed"),
+    (
+        {"paper.quality_measure": "vif"},
+        "paper.quality_measure is vif, allowed is one of iqa.metrics that sees SR alone",
+    ),
     ({"metric.accumulation": 17, "metric.batch_size": 16}, "metric.accumulation is 17, more than the 16 pairs"),
 ]
 
@@ -258,6 +277,10 @@ def test_an_impossible_combination_is_told(mini, changes, words):
     assert schema_problems(mini) == []
     problems = cross_problems(mini)
     assert len(problems) == 1 and problems[0].startswith(words) and "\n" not in problems[0]
+
+
+def test_without_variants_no_evaluation_image_is_needed(mini):
+    check(with_value(with_value(mini, "images.evaluation", 0), "tuning.variants", []))
 
 
 def test_several_problems_are_told_at_once(mini):

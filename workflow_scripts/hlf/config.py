@@ -110,7 +110,7 @@ def cross_problems(config: dict[str, Any]) -> list[str]:
     if images["resize_short"] is not None and images["resize_short"] < images["crop"]:
         found.append(f"images.resize_short {images['resize_short']} is smaller than images.crop {images['crop']}")
     # SR models and pairs take the dataset only, so a shard beyond it would be empty
-    everything = {"degradation": images["dataset"] + images["evaluation"], "tuning": images["evaluation"]}
+    everything = {"degradation": images["dataset"] + images["evaluation"], "tuning": max(1, images["evaluation"])}
     for stage in ("degradation", "sr", "sampling", "tuning"):
         count = everything.get(stage, images["dataset"])
         if config[stage]["shards"] > count:
@@ -129,6 +129,9 @@ def cross_problems(config: dict[str, Any]) -> list[str]:
         found.append(f"sampling.model_quota names {', '.join(strangers)}, which sr.models does not hold")
     if sampling["model_quota"] and set(models) - set(sampling["model_quota"]):
         found.append("sampling.model_quota is given but leaves out a model of sr.models; name all of them or none")
+    shown = config["paper"]["quality_measure"]
+    if shown not in config["iqa"]["metrics"] or METRICS[shown].kind != "NR":
+        found.append(f"paper.quality_measure is {shown}, allowed is one of iqa.metrics that sees SR alone (NR)")
     both = [name for name in models if name in config["sr"]["baselines"]]
     if both:
         found.append(f"sr.baselines names {', '.join(both)}, which sr.models holds too; keep each model in one of them")
@@ -160,6 +163,8 @@ def metric_problems(metric: dict[str, Any]) -> list[str]:
 def tuning_problems(config: dict[str, Any]) -> list[str]:
     """Sentences on combinations of keys of the group `tuning` that cannot work."""
     tuning, tuned, found = config["tuning"], config["metric"]["finetune"], []
+    if not tuning["variants"]:
+        return []
     if tuning["backbone"] not in tuned:
         found.append(f"tuning.backbone is {tuning['backbone']}, which metric.finetune does not hold")
     if not [name for name in tuned if name != tuning["backbone"]]:
@@ -173,10 +178,10 @@ def tuning_problems(config: dict[str, Any]) -> list[str]:
             f"tuning.source is {tuning['source']} and tuning.folder is {tuning['folder']}; give both or neither"
         )
     if not config["images"]["evaluation"]:
-        found.append("images.evaluation is 0, but the variants of SeeSR (tuning.variants) are compared on such images")
-    shown = config["paper"]["quality_measure"]
-    if shown not in config["iqa"]["metrics"] or METRICS[shown].kind != "NR":
-        found.append(f"paper.quality_measure is {shown}, allowed is one of iqa.metrics that sees SR alone (NR)")
+        found.append(
+            "images.evaluation is 0, but the variants of SeeSR are compared on such images; raise it, or leave the "
+            "fine-tuning out with tuning.variants: []"
+        )
     low, high = tuning["loss"]["timesteps"]
     if low > high:
         found.append(f"tuning.loss.timesteps is {[low, high]}, the first number must not exceed the second")

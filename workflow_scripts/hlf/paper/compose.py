@@ -111,7 +111,7 @@ def compose(
         tables=[
             _section(n, title, frames[n], notes.get(n, note)) for n, (title, note) in TABLES.items() if n in frames
         ],
-        figures=[FigureSection(n, title, pictures[n], text) for n, (title, text) in FIGURES.items()],
+        figures=[FigureSection(n, title, pictures[n], text) for n, (title, text) in FIGURES.items() if n in pictures],
         strata=tables["strata"],
         worst=worst_pairs(scores, pairs, metric, backbone, many),
         tagged=worst_tagged_pairs(scores, pairs, metric, tables["sr"], backbone, many),

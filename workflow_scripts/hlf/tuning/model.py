@@ -97,13 +97,14 @@ def load_start(
     precision = str(settings["precision"])
     for network, dtype in ((networks.vae, VAE_DTYPES), (networks.text.model, FROZEN_DTYPES)):
         nn.Module.to(network, dtype=dtype[precision])  # see `hlf.sr.diffusion.placing`
-    taggers = [load_tagger(zoo, files["ram"], dape, device, trust_ram_file) for dape in (files["dape"], [])]
+    degraded = load_tagger(zoo, files["ram"], files["dape"], device, trust_ram_file)
+    clean = load_tagger(zoo, files["ram"], [], device, trust_ram_file) if settings["tags_from"] == "gt" else None
     encoder = Encoder(
         networks.vae,
         networks.text,
         load_scheduler(BaseFiles(*files["sd-base"])),
-        taggers[0],
-        taggers[1] if settings["tags_from"] == "gt" else None,
+        degraded,
+        clean,
         float(settings["null_text"]),
         config_seed,
     )

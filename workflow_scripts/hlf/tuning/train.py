@@ -53,7 +53,8 @@ class Trainer:
         )
         # among many processes Accelerate calls the CPU "cpu:0", which nothing else knows
         device = "cpu" if task.device == "cpu" else str(self.accelerator.device)
-        self.start = load_start(task.zoo, task.folder, device, settings, task.config_seed)
+        trusted = task.options["trust_ram_file"]
+        self.start = load_start(task.zoo, task.folder, device, settings, task.config_seed, trusted)
         self.learned = dict(self.start.denoiser.learned())
         optimizer = build_optimizer(settings["optimizer"], self.learned.values(), float(settings["learning_rate"]))
         self.denoiser, self.optimizer = self.accelerator.prepare(self.start.denoiser, optimizer)
