@@ -104,7 +104,7 @@ def measure(folder: Path, args: argparse.Namespace, alpha: float) -> None:
     # the lists are made up as well
     tagger.LIST_SHA256 = {name: sha256(folder / name) for name in tagger.LIST_SHA256}
     trainer = Trainer(task(folder, args, alpha))
-    batches = [[trainer.task.pairs[place] for place in part] for part in trainer.schedule.batches(0, 0)]
+    batches = [[trainer.task.pairs.pair(*place) for place in part] for part in trainer.schedule.batches(0, 0)]
     trainer._step([batches[0]], 0)
     if args.device == "cuda":
         torch.cuda.synchronize()

@@ -81,6 +81,11 @@ def variants():
     return [variant_name(entry) for entry in config["tuning"]["variants"]]
 
 
+def tuning_processes():
+    """Processes of one fine-tuning: those that train, and those that prepare their pictures."""
+    return config["tuning"]["processes"] * (1 + config["tuning"]["workers"])
+
+
 def tuned_variants():
     """Those that are fine-tuned."""
     return [name for name in variants() if name != BASELINE]

@@ -22,7 +22,12 @@ def sr_key(wildcards):
     zoo = config["zoo"]["use"]
     files = needed(zoo, name, options) if has_weights(name) else []
     used = {f"weights.{one}": weights(one) for one in files}
-    more = {"zoo": zoo, **used, **captions_digest(options)}
+    more = {
+        "zoo": zoo,
+        **used,
+        **captions_digest(options),
+        **own_weights_digest(options),
+    }
     return key(
         "super_resolve", *names, modules=(registered()[name],), model=name, **more
     )
@@ -37,6 +42,22 @@ def captions_digest(options):
         return {"captions": f"missing: {options['captions']} {reason}"}
     cache_file = ROOT / ".snakemake" / "hlf_weights.json"
     return {"captions": digest.files_digest([Path(options["captions"])], cache_file)}
+
+
+def own_weights_digest(options):
+    """Digest of the files in a model's option `weights`, so that a folder trained again is noticed."""
+    if not options.get("weights"):
+        return {}
+    folder = Path(options["weights"])
+    files = [folder / file for file in own_files()]
+    cache_file = ROOT / ".snakemake" / "hlf_weights.json"
+    return {f"files of {folder}": digest.files_digest(files, cache_file, folder)}
+
+
+def own_files():
+    """Files of a SeeSR folder, as the fine-tuning writes it."""
+    parts = ("config.json", "diffusion_pytorch_model.safetensors")
+    return [f"{network}/{part}" for network in ("unet", "controlnet") for part in parts]
 
 
 def iqa_key(wildcards):
@@ -201,12 +222,7 @@ def variant_files(wildcards):
     """Files of a fine-tuned variant; none for the baseline, which the zoo has."""
     if wildcards.variant == BASELINE:
         return []
-    parts = ("config.json", "diffusion_pytorch_model.safetensors")
-    return [
-        f"<results>/tuning/{wildcards.variant}/{network}/{part}"
-        for network in ("unet", "controlnet")
-        for part in parts
-    ]
+    return [f"<results>/tuning/{wildcards.variant}/{file}" for file in own_files()]
 
 
 def upscale_variant_key(wildcards):

@@ -1,8 +1,7 @@
 """Paper 5: SeeSR fine-tuned with the HLF loss, and its variants on the evaluation images, for Table 4.
 
 Inputs: images/manifest.parquet, degradation/lr.parquet, metric/<backbone>/. Outputs: tuning/training.csv, the images
-trained on; tuning/<variant>/, a SeeSR model folder with its history; tuning/<variant>/sr.parquet and evaluation.parquet;
-images at tuning/sr/<variant>/<level>/<image_id>.png, sample grids at tuning/samples/<variant>/.
+trained on; tuning/<variant>/, a SeeSR model folder with its history; tuning/sr.parquet and tuning/evaluation.parquet; images at tuning/sr/<variant>/<level>/<image_id>.png, sample grids at tuning/samples/<variant>/.
 """
 
 
@@ -59,8 +58,10 @@ rule finetune_sr:
     priority: 60
     conda:
         "../envs/torch.yaml"
+    threads: tuning_processes()
     resources:
-        mem_mb=8000 * config["tuning"]["processes"],
+        mem_mb=(8000 if config["zoo"]["use"] == "mini" else 40000)
+        * config["tuning"]["processes"],
         runtime=4320,
         gpu=gpus() * config["tuning"]["processes"],
     params:

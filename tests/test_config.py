@@ -256,7 +256,11 @@ CROSS_MISTAKES = [
         {"metric.finetune": ["dinov2"], "metric.leave_one_out": []},
         "metric.finetune holds no other backbone than tuning.backbone",
     ),
-    ({"tuning.variants": [0.1]}, "tuning.variants lacks baseline"),
+    (
+        {"tuning.variants": [0.1]},
+        "tuning.variants is [0.1], expected baseline, with which the others are compared, and",
+    ),
+    ({"tuning.variants": ["baseline"]}, "tuning.variants is ['baseline'], expected baseline, with which the others"),
     ({"tuning.folder": "photos"}, "tuning.source is scenes and tuning.folder is photos; give both or neither"),
     ({"images.evaluation": 0}, "images.evaluation is 0, but the variants of SeeSR are compared on such images"),
     ({"tuning.shards": 41}, "tuning.shards is 41, allowed is at most the 40 images"),
@@ -280,7 +284,8 @@ def test_an_impossible_combination_is_told(mini, changes, words):
 
 
 def test_without_variants_no_evaluation_image_is_needed(mini):
-    check(with_value(with_value(mini, "images.evaluation", 0), "tuning.variants", []))
+    off = with_value(with_value(mini, "images.evaluation", 0), "tuning.variants", [])
+    check(with_value(off, "tuning.shards", 16))
 
 
 def test_several_problems_are_told_at_once(mini):

@@ -91,7 +91,7 @@ def test_a_tower_without_checkpointing_is_told():
     backbone = tiny_dino()
     backbone.tower = torch.nn.Linear(3, 3)
     with pytest.raises(HlfError, match=r"dinov2 knows no gradient checkpointing; set metric.gradient_checkpointing"):
-        checkpoint_layers(backbone)
+        checkpoint_layers(backbone, "metric.gradient_checkpointing")
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])

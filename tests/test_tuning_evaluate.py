@@ -11,8 +11,8 @@ from hlf.iqa.registry import Source
 from hlf.metric.load import load_metric
 from hlf.scenes.scene import scene_for
 from hlf.study.content import load_reader
-from hlf.tuning.evaluate import READ_RIGHT, evaluate, evaluation_images
-from hlf.tuning.variants import IMAGE_MEASURES
+from hlf.tuning.evaluate import evaluate, evaluation_images
+from hlf.tuning.variants import IMAGE_MEASURES, READ_RIGHT
 from tuning_helpers import ZOO
 
 LEVELS = (0.3, 0.7)

@@ -6,8 +6,8 @@ import hlf_job
 from hlf.files import read_table
 from hlf.paper.gather import facts_of
 from hlf.threads import one_thread
+from hlf.tuning.launch import fine_tune
 from hlf.tuning.task import Folders, task_of
-from hlf.tuning.train import fine_tune
 from hlf.tuning.variants import alpha_of
 
 

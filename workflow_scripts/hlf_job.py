@@ -32,7 +32,7 @@ class Job:
         mini: folder of the mini zoo.
         device: "cpu" or "cuda".
         key: digest of the rule's settings and code without what finished work does not hang on (`digest.NOT_WORK`).
-        aside: settings that change no result and stand in no rule's key (`config.ASIDE`), by name.
+        aside: settings that do not change the result of a rule whose key lacks them (`config.ASIDE`), by name.
     """
 
     input: dict[str, Any]
@@ -100,6 +100,7 @@ def _job(snakemake: Any) -> Job:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     parts = (_plain(snakemake.input), _plain(snakemake.output), json.loads(key), _plain(snakemake.wildcards))
     aside = {f"{group}.{name}": config[group][name] for group, name in ASIDE}
-    aside["sr.seesr"] = config["sr"].get("seesr", {})  # how a fine-tuning shows what it makes on the way
+    # a fine-tuning samples with it only to show what it makes on the way
+    aside["sr.seesr"] = config["sr"].get("seesr", {})
     results, used = Path("results", config["run"]), zoo[config["zoo"]["use"]]
     return Job(*parts, results, used, zoo["mini"], device, work_key(key), aside)

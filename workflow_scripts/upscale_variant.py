@@ -15,7 +15,7 @@ def main(job: hlf_job.Job) -> None:
     """See the module docstring."""
     one_thread()
     variant, manifest, lr = job.wildcards["variant"], read_table(job.input["manifest"]), read_table(job.input["lr"])
-    options = dict(job.settings.get("sr.seesr", {}))
+    options = {k: v for k, v in job.settings.get("sr.seesr", {}).items() if k != "weights"}  # the baseline is the zoo's
     if job.input["weights"]:
         options["weights"] = str(Path(job.input["weights"][0]).parents[1])
     upscaler = load_upscaler("seesr", job.settings["zoo"], job.zoo, job.device, job.settings["sr.precision"], options)

@@ -110,8 +110,8 @@ def cross_problems(config: dict[str, Any]) -> list[str]:
     if images["resize_short"] is not None and images["resize_short"] < images["crop"]:
         found.append(f"images.resize_short {images['resize_short']} is smaller than images.crop {images['crop']}")
     # SR models and pairs take the dataset only, so a shard beyond it would be empty
-    everything = {"degradation": images["dataset"] + images["evaluation"], "tuning": max(1, images["evaluation"])}
-    for stage in ("degradation", "sr", "sampling", "tuning"):
+    everything = {"degradation": images["dataset"] + images["evaluation"], "tuning": images["evaluation"]}
+    for stage in ("degradation", "sr", "sampling", *(["tuning"] if images["evaluation"] else [])):
         count = everything.get(stage, images["dataset"])
         if config[stage]["shards"] > count:
             found.append(f"{stage}.shards is {config[stage]['shards']}, allowed is at most the {count} images it has")
@@ -171,8 +171,11 @@ def tuning_problems(config: dict[str, Any]) -> list[str]:
         found.append(
             "metric.finetune holds no other backbone than tuning.backbone, so none could judge the tuned SeeSR"
         )
-    if "baseline" not in tuning["variants"]:
-        found.append("tuning.variants lacks baseline, with which the others are compared")
+    if "baseline" not in tuning["variants"] or len(tuning["variants"]) < 2:
+        found.append(
+            f"tuning.variants is {tuning['variants']}, expected baseline, with which the others are compared, and at "
+            "least one alpha; or none at all"
+        )
     if (tuning["source"] == "folder") != (tuning["folder"] is not None):
         found.append(
             f"tuning.source is {tuning['source']} and tuning.folder is {tuning['folder']}; give both or neither"

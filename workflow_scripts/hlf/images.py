@@ -179,6 +179,26 @@ def rgb_batch(tensor: "torch.Tensor", name: str) -> "torch.Tensor":
     return tensor.expand(-1, 3, -1, -1) if tensor.shape[1] == 1 else tensor
 
 
+def by_stem(files: list[Path], root: Path, setting: str) -> dict[str, Path]:
+    """Files by their stem, which is an image's id.
+
+    Args:
+        files: below `root`.
+        root: their folder.
+        setting: configuration key that names the folder, for the sentence.
+
+    Raises:
+        HlfError: two files have one stem, so both cannot be used.
+    """
+    found: dict[str, Path] = {}
+    for path in files:
+        first = found.setdefault(path.stem, path)
+        if first != path:
+            both = f"{first.relative_to(root)} and {path.relative_to(root)}"
+            raise HlfError(f"{setting} {root}: {both} have the same stem '{path.stem}', rename one of them")
+    return found
+
+
 def list_images(folder: str | Path, recursive: bool = True) -> list[Path]:
     """Files with a picture's suffix under `folder`, sorted by path; HlfError when there is no folder or none."""
     folder = Path(folder)

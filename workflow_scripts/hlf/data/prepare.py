@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hlf.columns import TABLES, conform
 from hlf.errors import HlfError
-from hlf.images import ImageError, decode_image, list_images, write_png
+from hlf.images import ImageError, by_stem, decode_image, list_images, write_png
 from hlf.resume import kept, record_path, remember
 from hlf.seeds import seed_for
 
@@ -97,7 +97,7 @@ def _photographs(
     """Usable photographs of a folder in seeded order: first all of the dataset, then those for evaluation."""
     root = Path(settings["folder"])
     files = list_images(root)
-    _refuse_duplicates(files, root)
+    by_stem(files, root, "images.folder")  # refuses two of one id
     # a seeded order, so that the roles do not follow upload date or name
     files.sort(key=lambda p: (seed_for(seed, "images-order", p.stem), p.stem))
     roles = [role for role in ROLES for _ in range(wanted[role])]
@@ -120,16 +120,6 @@ def _photographs(
             f"and images.evaluation ask for {sum(wanted.values())}; lower them or add images (rejected: "
             f"{'; '.join(r['reason'] for r in prepared.rejected[:3]) or 'none'})"
         )
-
-
-def _refuse_duplicates(files: list[Path], root: Path) -> None:
-    """Image ids are file stems, so two files with one stem cannot both be used."""
-    seen: dict[str, Path] = {}
-    for path in files:
-        if path.stem in seen:
-            both = f"{seen[path.stem].relative_to(root)} and {path.relative_to(root)}"
-            raise HlfError(f"images.folder {root}: {both} have the same stem '{path.stem}', rename one of them")
-        seen[path.stem] = path
 
 
 def centre_crop(pixels: "np.ndarray", side: int, resize_short: int | None, name: str) -> "np.ndarray":

@@ -45,7 +45,7 @@ class Stepper:
         # without dropout or batch statistics train and eval mode differ in nothing; eval keeps it so
         self.backbone.eval()
         if self.checkpointing:
-            checkpoint_layers(self.backbone)
+            checkpoint_layers(self.backbone, "metric.gradient_checkpointing")
 
     def step(self, pairs: PairSet, index: np.ndarray, views: Sequence[View] | None = None) -> np.ndarray:
         """One step on the pairs with these numbers; what the backbone said of them before it, shape (N,).
@@ -84,8 +84,12 @@ class Stepper:
         self.scaler.load_state_dict(saved["scaler"])
 
 
-def checkpoint_layers(backbone: Backbone) -> None:
+def checkpoint_layers(backbone: Backbone, setting: str) -> None:
     """Let the layers of the tower forget what they can compute again in the backward pass: less memory, a third slower.
+
+    Args:
+        backbone: whose tower it is.
+        setting: configuration key that asks for it, for the sentence.
 
     Raises:
         HlfError: the tower is of no library that can do so.
@@ -109,7 +113,4 @@ def checkpoint_layers(backbone: Backbone) -> None:
             switch: Any = part.set_grad_checkpointing
             switch(True)
             return
-    raise HlfError(
-        f"backbone {backbone.description.name} knows no gradient checkpointing; "
-        "set metric.gradient_checkpointing: false"
-    )
+    raise HlfError(f"backbone {backbone.description.name} knows no gradient checkpointing; set {setting}: false")

@@ -10,15 +10,13 @@ from hlf.iqa.registry import METRICS
 from hlf.paper import expected
 from hlf.paper.facts import OFFICIAL
 from hlf.paper.tables import need
-from hlf.tuning.variants import BASELINE, alpha_of
+from hlf.tuning.variants import BASELINE, CONTENT, HELD_OUT, IMAGE, READ_RIGHT, TRAINED, alpha_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from hlf.stats.resampling import Resamples
 
-HELD_OUT, TRAINED, IMAGE, CONTENT = "held-out", "trained", "image", "content"  # groups of table `tuning_evaluation`
-READ_RIGHT = "read_right"  # the measure of group content: share of things that are read right
 TABLE4_TITLE = "Table 4. SeeSR fine-tuned with the HLF loss"
 TABLE4_READING = (
     "Means over evaluation images, each image being the mean over its degradation levels; n is their number. A picture "

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hlf.nets import ram as ram_net
 from hlf.nets import seesr as nets
 from hlf.sr.diffusion.tagger import Tagger, load_tagger
 from hlf.training.gan import degraded
@@ -16,7 +15,7 @@ from hlf.training.latents import Latents
 from hlf.training.pool import Pool
 from hlf.training.steered import fit, networks, open_base, save, window
 from hlf.tuning.noising import draw_noise, drop_prompts, enlarged, noise_loss
-from hlf.tuning.seesr_batch import Batch, predict_noise
+from hlf.tuning.seesr_batch import Batch, described, predict_noise
 from hlf.zoo.registry import find_weights
 
 WHAT = "SeeSR's networks at small width on the mini base, trained with SeeSR's own step."
@@ -28,7 +27,7 @@ class _Data:
     def __init__(self, settings: dict[str, Any], pool: Pool, latents: Latents, zoo: Path):
         self.settings, self.pool, self.latents = settings, pool, latents
         ram, dape = find_weights("mini", zoo, "ram"), find_weights("mini", zoo, "dape")
-        self.clean: Tagger = load_tagger("mini", ram, [], "cpu", False)
+        self.clean = load_tagger("mini", ram, [], "cpu", False) if settings["tags_from"] == "gt" else None
         self.degraded: Tagger = load_tagger("mini", ram, dape, "cpu", False)
 
     @torch.no_grad()
@@ -36,11 +35,9 @@ class _Data:
         """One batch."""
         index = np.sort(rng.choice(len(self.pool.captions), self.settings["batch_size"], replace=False))
         lr, gt = degraded(self.pool, index, rng, self.settings["levels"])
-        condition, reader = enlarged(lr), self.degraded.network
-        context, logits = reader(ram_net.preprocess_training(condition, reader.image_size))
-        if self.settings["tags_from"] == "gt":
-            logits = self.clean.network(ram_net.preprocess(gt, reader.image_size))[1]
-        prompts = drop_prompts(self.clean.tags.read(logits), self.settings["null_text"], rng)
+        condition = enlarged(lr)
+        context, tags = described(condition, gt, self.degraded, self.clean)
+        prompts = drop_prompts(tags, self.settings["null_text"], rng)
         return Batch(self.latents.sample(index, rng), condition, context, prompts)
 
 

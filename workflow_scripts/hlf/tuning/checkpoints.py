@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from hlf.errors import HlfError
 from hlf.files import atomic
 
 log = logging.getLogger(__name__)
@@ -34,18 +35,29 @@ class Checkpoints:
         """The newest state that can be read, on the CPU; None when there is none.
 
         Writing is atomic, so a damaged file comes from the disk; the one before it costs the steps in between only.
+
+        Raises:
+            HlfError: there are checkpoints, but none can be read: starting anew must be somebody's decision.
         """
         import torch
 
         for path in reversed(self._files()):
             try:
-                # our own file of this folder, holds optimiser state
-                state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=False)
+                # our own file of this folder, holds optimiser state; mapped, since each process reads gigabytes
+                state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=False, mmap=True)
             except Exception as error:  # damaged archives fail with types of their own
                 log.warning("%s cannot be read (%s), going back to the one before", path, error)
                 continue
             return state
+        if self._files():
+            raise HlfError(f"no checkpoint in {self.folder} can be read; remove that folder to start the training anew")
         return None
+
+    def remove_others(self) -> None:
+        """Remove the checkpoints in the folders beside this one, those of other settings, and nothing else."""
+        for path in self.folder.parent.glob("*/checkpoint-*.pt"):
+            if path.parent != self.folder:
+                path.unlink()
 
     def remove(self) -> None:
         """Remove all: the training is over, and they are several times the weights."""

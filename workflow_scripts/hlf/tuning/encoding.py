@@ -11,14 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hlf.nets import ram as ram_net
 from hlf.seeds import generator
 from hlf.sr.diffusion import vae as vae_recipe
 from hlf.sr.diffusion.prompts import TextEncoder
 from hlf.sr.diffusion.tagger import Tagger
 from hlf.tuning.noising import draw_noise, drop_prompts, enlarged
 from hlf.tuning.pictures import Pair
-from hlf.tuning.seesr_batch import Batch
+from hlf.tuning.seesr_batch import Batch, described
 
 
 @dataclass(frozen=True)
@@ -72,15 +71,11 @@ class Encoder:
         device = self.degraded.device
         gt, lr = (torch.stack([getattr(pair, name) for pair in pairs]).to(device) for name in ("gt", "lr"))
         condition = enlarged(lr)
-        reader = self.degraded.network
-        context, logits = reader(ram_net.preprocess_training(condition, reader.image_size))
-        tags = self.degraded.tags
-        if self.clean:
-            logits, tags = self.clean.network(ram_net.preprocess(gt, reader.image_size))[1], self.clean.tags
+        context, tags = described(condition, gt, self.degraded, self.clean)
         factor = vae_recipe.factor(self.vae)
         like = torch.empty(1, self.vae.config["latent_channels"], *(side // factor for side in gt.shape[-2:]))
         names = [pair.image_id for pair in pairs]
-        drawn = [self._draws(*one, epoch, like) for one in zip(names, tags.read(logits), strict=True)]
+        drawn = [self._draws(*one, epoch, like) for one in zip(names, tags, strict=True)]
         prompts, *parts = zip(*drawn, strict=True)
         posterior, noise, times, corner = (torch.cat(part).to(device) for part in parts)
         latents = vae_recipe.encode(self.vae, gt, posterior, 0)

@@ -12,15 +12,13 @@ from hlf.iqa.picture import Picture
 from hlf.iqa.registry import Source
 from hlf.metric.score import distances
 from hlf.sr.measures import READABLE, shown
-from hlf.tuning.variants import IMAGE_MEASURES
+from hlf.tuning.variants import CONTENT, HELD_OUT, IMAGE, IMAGE_MEASURES, READ_RIGHT, TRAINED
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from hlf.metric.fidelity import HighLevelFidelity
     from hlf.nets.reader import ContentReader
-
-READ_RIGHT = "read_right"
 
 
 def evaluation_images(sr: "pd.DataFrame", lr: "pd.DataFrame", manifest: "pd.DataFrame", variant: str) -> "pd.DataFrame":
@@ -46,9 +44,11 @@ def refuse_overlap(manifest: "pd.DataFrame", trained: "pd.DataFrame") -> None:
         manifest: table `manifest`; one image has one role.
         trained: columns image_id, file: the training subset.
     """
-    doubled = manifest.loc[manifest["image_id"].duplicated() | manifest["sha256"].duplicated(), "image_id"]
-    if len(doubled):
-        raise HlfError(f"image {doubled.iloc[0]} stands twice in the manifest, so dataset and evaluation share it")
+    for what in ("image_id", "sha256"):
+        roles = manifest.groupby(what)["role"].nunique()
+        shared = manifest.loc[manifest[what].isin(roles[roles > 1].index), "image_id"]
+        if len(shared):
+            raise HlfError(f"image {shared.iloc[0]} stands in the dataset and among the evaluation images alike")
     both = sorted(set(manifest["image_id"]) & set(trained["image_id"]))
     if both:
         raise HlfError(
@@ -95,7 +95,7 @@ def evaluate(
     about = pairs.rename(columns={"weights_sha256": "sr_sha256"})[["pair_id", "image_id", "level", "sr_sha256"]]
     parts = [
         about.assign(
-            measure=name, group="trained" if name == trained else "held-out", lower_better=True,
+            measure=name, group=TRAINED if name == trained else HELD_OUT, lower_better=True,
             value=distances(pairs, results, metric.backbone, batch_size, device),
             zoo=metric.backbone.description.zoo, weights_sha256=metric.origin.weights_sha256,
         )
@@ -105,7 +105,7 @@ def evaluate(
     bad = measured[measured["status"] != "ok"]
     if len(bad):
         raise HlfError(f"{bad['metric'].iloc[0]} of {bad['pair_id'].iloc[0]}: {bad['status'].iloc[0]}")
-    image = measured.rename(columns={"metric": "measure"}).assign(group="image")
+    image = measured.rename(columns={"metric": "measure"}).assign(group=IMAGE)
     parts.append(
         about.merge(
             image[["pair_id", "measure", "group", "value", "lower_better", "zoo", "weights_sha256"]], on="pair_id"
@@ -130,7 +130,7 @@ def _read(pairs: "pd.DataFrame", content: "pd.DataFrame", results: Path, reader:
             rows.append({"pair_id": row["pair_id"], "value": found["right"] / found["things"]})
     facts: dict[str, Any] = {
         "measure": READ_RIGHT,
-        "group": "content",
+        "group": CONTENT,
         "lower_better": False,
         "zoo": "mini",
         "weights_sha256": "",

@@ -95,8 +95,8 @@ class ImageLoss:
             )
         self.metric, self.vae, self.alphas_cumprod, self.options = metric, vae, alphas_cumprod, options
         if options.checkpointing:
-            checkpoint_decoder(vae)
-            checkpoint_layers(metric.backbone)
+            vae.enable_gradient_checkpointing()
+            checkpoint_layers(metric.backbone, "tuning.loss.checkpointing")
 
     def __call__(self, noisy: Tensor, predicted: Tensor, timesteps: Tensor, target: Tensor, corner: Tensor) -> Tensor:
         """Mean of the metric over the batch; images whose timestep takes no part count as 0.
@@ -132,9 +132,18 @@ def image_weights(timesteps: Tensor, alphas_cumprod: Tensor, options: ImageOptio
 
 
 def seen(x0: Tensor, target: Tensor, corner: Tensor, options: ImageOptions) -> tuple[Tensor, Tensor]:
-    """Part of the latents (N, 4, h, w) that is decoded and the same part of the GT (N, 3, f*h, f*w)."""
-    factor = target.shape[-1] // x0.shape[-1]
-    side = options.crop
+    """Part of the latents (N, 4, h, w) that is decoded and the same part of the GT (N, 3, f*h, f*w).
+
+    Raises:
+        HlfError: a part that cannot be divided by `options.shrink`: both would then show different places.
+    """
+    factor, side = target.shape[-1] // x0.shape[-1], options.crop
+    shown = min(side, *x0.shape[-2:]) if side else min(x0.shape[-2:])
+    if shown % options.shrink:
+        raise HlfError(
+            f"tuning.loss.shrink is {options.shrink}, expected a divisor of the {shown} cells that are decoded "
+            f"({factor} pixels each; tuning.crop, tuning.loss.crop)"
+        )
     if side and side < min(x0.shape[-2:]):
         starts = (corner.cpu() * torch.tensor([n - side for n in x0.shape[-2:]])).round().long().tolist()
         x0 = torch.stack([z[:, r : r + side, c : c + side] for z, (r, c) in zip(x0, starts, strict=True)])
@@ -156,9 +165,3 @@ def passing_clamp(picture: Tensor) -> Tensor:
     tensor([1., 1.])
     """
     return picture + (picture.clamp(0, 1) - picture).detach()
-
-
-def checkpoint_decoder(vae: Any) -> None:
-    """Let the decoder forget what it can compute again in the backward pass; the flag works in its train mode only."""
-    vae.enable_gradient_checkpointing()
-    vae.decoder.train()  # it has neither dropout nor batch statistics

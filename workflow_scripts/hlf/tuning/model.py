@@ -12,6 +12,7 @@ from hlf.files import atomic, read_json, write_json, write_text
 from hlf.nets import seesr as nets
 from hlf.sr.diffusion.base_model import BaseFiles, load_scheduler
 from hlf.sr.diffusion.networks import Networks
+from hlf.sr.diffusion.placing import DTYPES
 from hlf.sr.diffusion.tagger import load_tagger
 from hlf.sr.seesr_networks import PARTS, WEIGHTS, load_networks
 from hlf.tuning.encoding import Encoder
@@ -21,7 +22,6 @@ from hlf.zoo.registry import find_all_weights
 
 # of the autoencoder while pictures are decoded with a gradient: float16 overflows there
 VAE_DTYPES = {"fp32": torch.float32, "fp16": torch.float32, "bf16": torch.bfloat16}
-FROZEN_DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 class Denoiser(nn.Module):
@@ -44,7 +44,6 @@ class Denoiser(nn.Module):
         if checkpointing:
             for network in (unet, controlnet):
                 network.enable_gradient_checkpointing()
-                network.train()  # the flag works in train mode only; there is no dropout
 
     def forward(self, noisy: Tensor, times: Tensor, text: Tensor, batch: Batch) -> Tensor:
         """Predicted noise, see `predict_noise`."""
@@ -95,7 +94,7 @@ def load_start(
     networks = load_networks(files, device, "fp32", False)
     denoiser = Denoiser(networks.unet, networks.controlnet, bool(settings["gradient_checkpointing"]))
     precision = str(settings["precision"])
-    for network, dtype in ((networks.vae, VAE_DTYPES), (networks.text.model, FROZEN_DTYPES)):
+    for network, dtype in ((networks.vae, VAE_DTYPES), (networks.text.model, DTYPES)):
         nn.Module.to(network, dtype=dtype[precision])  # see `hlf.sr.diffusion.placing`
     degraded = load_tagger(zoo, files["ram"], files["dape"], device, trust_ram_file)
     clean = load_tagger(zoo, files["ram"], [], device, trust_ram_file) if settings["tags_from"] == "gt" else None

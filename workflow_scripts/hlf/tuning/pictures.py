@@ -18,7 +18,7 @@ from torch import Tensor
 from hlf.degradation import degrade
 from hlf.degradation.realesrgan import make_pairs
 from hlf.errors import HlfError
-from hlf.images import ImageError, decode_image, list_images, to_tensor
+from hlf.images import ImageError, by_stem, decode_image, list_images, to_tensor
 from hlf.nets.basicsr_adapter import usm_sharp
 from hlf.scenes.scene import scene_for
 from hlf.seeds import generator, seed_for
@@ -115,21 +115,16 @@ def choose(settings: dict[str, Any], config_seed: int, taken: Sequence[str]) -> 
     if settings["source"] == "scenes":
         return [(f"{ROLE}-{i:05d}", "") for i in range(wanted)]
     root, used = Path(settings["folder"]), set(taken)
-    names: dict[str, str] = {}
-    for path in list_images(root):
-        name = path.relative_to(root).as_posix()
-        if path.stem in names:
-            raise HlfError(f"tuning.folder {root}: {names[path.stem]} and {name} have one stem, rename one of them")
-        names[path.stem] = name
+    files = by_stem(list_images(root), root, "tuning.folder")
     free = sorted(
-        (stem for stem in names if stem not in used), key=lambda stem: (seed_for(config_seed, "tuning-ids", stem), stem)
+        (stem for stem in files if stem not in used), key=lambda stem: (seed_for(config_seed, "tuning-ids", stem), stem)
     )
     if len(free) < wanted:
         raise HlfError(
             f"tuning.images is {wanted}, but tuning.folder {root} holds {len(free)} images that are not the run's own; "
             "lower it or add images"
         )
-    return [(stem, names[stem]) for stem in free[:wanted]]
+    return [(stem, files[stem].relative_to(root).as_posix()) for stem in free[:wanted]]
 
 
 @dataclass(frozen=True)
@@ -151,7 +146,7 @@ class Preparation:
     levels: tuple[float, ...]
 
 
-class Pairs(torch.utils.data.Dataset[Pair]):
+class Pairs(torch.utils.data.Dataset[Pair | HlfError]):
     """Training pairs by (epoch, number).
 
     Args:
@@ -167,13 +162,19 @@ class Pairs(torch.utils.data.Dataset[Pair]):
     def __len__(self) -> int:
         return len(self.ids)
 
-    def __getitem__(self, place: tuple[int, int]) -> Pair:
-        """Pair number `place[1]` of epoch `place[0]`.
+    def __getitem__(self, place: tuple[int, int]) -> Pair | HlfError:
+        """As `pair`, with the error as a value: a loader's helper process would make a traceback of it."""
+        try:
+            return self.pair(*place)
+        except HlfError as error:
+            return error
+
+    def pair(self, epoch: int, number: int) -> Pair:
+        """Pair of picture `number` in an epoch, both from 0.
 
         Raises:
             HlfError: neither the picture nor any of its replacements can be used.
         """
-        epoch, number = place
         name, refused = self.ids[number], []
         for attempt in range(REPLACEMENTS):
             try:

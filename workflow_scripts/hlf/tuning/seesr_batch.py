@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from hlf.nets import ram
+
 if TYPE_CHECKING:
     from hlf.nets.seesr import SeeSRControlNet, SeeSRUNet
+    from hlf.sr.diffusion.tagger import Tagger
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,22 @@ class Batch:
     condition: Tensor
     context: Tensor
     prompts: list[str]
+
+
+def described(condition: Tensor, gt: Tensor, degraded: "Tagger", clean: "Tagger | None") -> tuple[Tensor, list[str]]:
+    """What RAM says of a batch: the context (B, tokens, 512) of the degraded pictures, and tags.
+
+    Args:
+        condition: enlarged LR pictures (B, 3, H, W) in [0, 1].
+        gt: their GT.
+        degraded: RAM with DAPE.
+        clean: RAM without, which then reads the tags from GT; None: they are those of the degraded pictures.
+    """
+    reader = degraded.network
+    context, logits = reader(ram.preprocess_training(condition, reader.image_size))
+    if clean is None:
+        return context, degraded.tags.read(logits)
+    return context, clean.tags.read(clean.network(ram.preprocess(gt, reader.image_size))[1])
 
 
 def predict_noise(

@@ -118,14 +118,14 @@ def card(task: Task, schedule: Schedule, history: list[dict[str, float]], refuse
         history: one entry a step, see `hlf.tuning.train`.
         refused: number of training images that could not be used.
     """
-    settings, last = task.settings, history[-schedule.per_epoch :]
+    settings, last = task.settings, [h for h in history[-schedule.per_epoch :] if not h["skipped"]]
     facts = {
-        "alpha": task.alpha, "metric in the loss": f"fine-tuned {settings['backbone']}",
+        "alpha": task.alpha, "metric in the loss": f"fine-tuned {settings['backbone']}" if task.alpha else "none",
         "images": schedule.images, "epochs": schedule.epochs, "steps": schedule.steps, "batch": schedule.whole,
         "learning rate": settings["learning_rate"], "optimiser": settings["optimizer"],
         "precision": settings["precision"], "EMA": settings["ema"] or "none", "seed": task.config_seed,
-        "L_ori, last epoch": round(sum(h["loss_ori"] for h in last) / len(last), 5),
-        "L_HLF, last epoch": round(sum(h["loss_hlf"] for h in last) / len(last), 5),
+        "L_ori, last epoch": round(sum(h["loss_ori"] for h in last) / max(1, len(last)), 5),
+        "L_HLF, last epoch": round(sum(h["loss_hlf"] for h in last) / max(1, len(last)), 5) if task.alpha else "none",
         "steps skipped": int(sum(h["skipped"] for h in history)), "images refused": refused,
     }  # fmt: skip
     rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())

@@ -5,10 +5,7 @@ resumed run needs beside weights, optimiser, average and scaler; on a CPU it the
 """
 
 import contextlib
-import itertools
 import logging
-import os
-import socket
 from collections.abc import Iterator
 
 import torch
@@ -21,7 +18,6 @@ from hlf.files import write_table
 from hlf.metric.load import load_metric
 from hlf.sr.diffusion.latent import set_up
 from hlf.sr.seesr_upscaler import SeeSR
-from hlf.threads import one_thread
 from hlf.tuning.checkpoints import Checkpoints
 from hlf.tuning.encoding import Inputs
 from hlf.tuning.loss import ImageLoss, ImageOptions
@@ -89,7 +85,7 @@ class Trainer:
         with Watch(self.task, self._upscaler, self.history, self.schedule.steps, self._main) as watch:
             for step in range(first, self.schedule.steps):
                 epoch = self.schedule.epoch(step)
-                entry = self._step(list(itertools.islice(batches, self.schedule.accumulation)), epoch)
+                entry = self._step([usable(next(batches)) for _ in range(self.schedule.accumulation)], epoch)
                 self.history.append({"step": step + 1, "epoch": epoch, **entry})
                 watch.told(self.history[-1])
                 if (step + 1) % int(settings["checkpoint_every"]) == 0:
@@ -103,7 +99,7 @@ class Trainer:
         return bool(self.accelerator.is_main_process)
 
     def _step(self, batches: list[list[Pair]], epoch: int) -> dict[str, float]:
-        """One optimiser step on the batches of this process; losses are means over all processes."""
+        """One optimiser step on the batches of this process; losses are means over all processes, 0 if skipped."""
         sums, finite, norm = torch.zeros(2, device=self.accelerator.device), True, torch.zeros(())
         for pairs in batches:
             self.refused |= {name: reason for pair in pairs for name, reason in pair.refused}
@@ -125,13 +121,12 @@ class Trainer:
         self._count(finite)
         if finite and self.average:
             self.average.step(self.learned.values())
-        ori, hlf = self.accelerator.reduce(sums, "mean").tolist()
+        ori, hlf = self.accelerator.reduce(sums * finite, "mean").tolist()
         return {"loss_ori": ori, "loss_hlf": hlf, "gradient": float(norm), "skipped": float(not finite)}
 
     def _losses(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """L_ori and L_HLF; the latter is 0 without an image loss."""
-        with self.accelerator.autocast():
-            predicted = self.denoiser(inputs.noisy, inputs.times, inputs.text, inputs.batch)
+        predicted = self.denoiser(inputs.noisy, inputs.times, inputs.text, inputs.batch)  # Accelerate sees to its types
         ori = noise_loss(predicted, inputs.noise)
         if self.image is None:
             return ori, torch.zeros_like(ori)
@@ -231,32 +226,15 @@ class Trainer:
             refused = pd.DataFrame(sorted(self.refused.items()), columns=["image_id", "reason"])
             write_table(refused, self.task.folders.result / "refused.csv")
             self.checkpoints.remove()
+            self.checkpoints.remove_others()
         self.accelerator.wait_for_everyone()
 
 
-def fine_tune(task: Task) -> None:
-    """Fine-tune SeeSR and write `task.folders.result`, in as many processes of this machine as `tuning.processes` says.
-
-    A program that was itself started in many processes, by `accelerate launch` or `torchrun`, calls this in each of
-    them with `tuning.processes` 1.
-
-    Raises:
-        HlfError: wrong settings or files, or a training that diverges.
-    """
-    processes = int(task.settings["processes"])
-    if processes == 1:
-        Trainer(task).run()
-        return
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    torch.multiprocessing.spawn(_worker, (task, processes, port), processes)
-
-
-def _worker(rank: int, task: Task, processes: int, port: int) -> None:
-    """One of many processes, told its place as `torchrun` would."""
-    place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes}
-    os.environ |= {k: str(v) for k, v in place.items()} | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    one_thread()
-    Trainer(task).run()
-    torch.distributed.destroy_process_group()
+def usable(batch: list[Pair | HlfError]) -> list[Pair]:
+    """The pairs of a batch; the first error among them is raised here, in the process that trains."""
+    pairs = []
+    for pair in batch:
+        if isinstance(pair, HlfError):
+            raise pair
+        pairs.append(pair)
+    return pairs

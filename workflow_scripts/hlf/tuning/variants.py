@@ -4,6 +4,9 @@ from hlf.errors import HlfError
 
 # measures of Table 4 beside HLF (paper 5), in its order
 IMAGE_MEASURES = ("psnr", "ssim", "vif", "lpips", "dists")
+# groups of what is measured (table `tuning_evaluation`), and the one measure of group content
+HELD_OUT, TRAINED, IMAGE, CONTENT = "held-out", "trained", "image", "content"
+READ_RIGHT = "read_right"
 BASELINE = "seesr"  # as published, whatever its place in the list
 _PREFIX = "seesr-hlf"
 
