@@ -110,7 +110,6 @@ rule figure6:
     params:
         key=key(
             "figure6",
-            "tuning.variants",
             "paper.tuned_rows",
             "paper.dpi",
             **table_facts(*TUNING_GROUPS),
@@ -147,7 +146,6 @@ rule figure7:
     params:
         key=key(
             "figure7",
-            "tuning.variants",
             "paper.tuned_rows",
             "paper.dpi",
             **table_facts(*TUNING_GROUPS),

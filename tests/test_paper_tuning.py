@@ -497,3 +497,13 @@ def test_curves_leave_out_skipped_steps():
         figures.tuning_curves({HALF: steps.assign(skipped=1.0)}, MINI)
     with pytest.raises(HlfError, match=r"lacks the columns \['loss_hlf'\]"):
         figures.tuning_curves({HALF: steps.drop(columns="loss_hlf")}, MINI)
+
+
+def test_the_variant_shown_is_the_most_faithful_by_metrics_that_the_loss_does_not_hold():
+    gains = {(HALF, "clip"): 0.05, (FULL, "clip"): 0.01, (FULL, "dinov2"): 0.3}
+    assert figures.best_variant(shuffled(make_evaluation(gains))) == HALF
+    assert figures.best_variant(make_evaluation({(FULL, "pe-core"): 0.05})) == FULL
+    assert figures.best_variant(make_evaluation()) == FULL  # of equal ones the smallest alpha
+    evaluation = make_evaluation()
+    with pytest.raises(HlfError, match="tuning_evaluation"):
+        figures.best_variant(evaluation[evaluation["variant"] == "seesr"])

@@ -15,7 +15,7 @@ from hlf.tuning.evaluate import refuse_overlap
 from hlf.tuning.loss import ImageLoss, ImageOptions, image_weights, passing_clamp, predicted_x0, seen
 from hlf.tuning.pictures import Pairs, Photographs, Preparation, Scenes, choose, cropped
 from hlf.tuning.schedule import Schedule
-from hlf.tuning.variants import alpha_of, shown_variant, variant_name
+from hlf.tuning.variants import alpha_of, variant_name
 from tuning_helpers import group
 
 PLAIN = Preparation(96, 0.0, False, "bsrgan", (0.3,))
@@ -226,7 +226,6 @@ def test_an_image_that_takes_no_part_costs_and_adds_nothing():
 @given(st.floats(0, 10).map(lambda x: float(f"{x:g}")))
 def test_a_variants_name_tells_its_alpha(alpha):
     assert alpha_of(variant_name(alpha)) == alpha
-    assert shown_variant(["baseline", alpha]) == variant_name(alpha)
 
 
 def test_a_strange_name_is_no_variant():

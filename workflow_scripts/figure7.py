@@ -4,16 +4,13 @@ import hlf_job
 from hlf.files import read_table
 from hlf.paper.gather import facts_of
 from hlf.paper.style import save_figure
-from hlf.paper.tuning_figures import figure7, largest_left
-from hlf.tuning.variants import shown_variant
+from hlf.paper.tuning_figures import best_variant, figure7, largest_left
 
 
 def main(job: hlf_job.Job) -> None:
     """See the module docstring."""
     evaluation, images, scores = (read_table(job.input[name]) for name in ("evaluation", "images", "scores"))
-    rows = largest_left(
-        evaluation, images, shown_variant(job.settings["tuning.variants"]), job.settings["paper.tuned_rows"]
-    )
+    rows = largest_left(evaluation, images, best_variant(evaluation), job.settings["paper.tuned_rows"])
     weighted = images.rename(columns={"variant": "model"})
     figure = figure7(rows, job.results, facts_of(job.settings, scores, weighted))
     save_figure(figure, job.output["pdf"], job.output["png"], job.settings["paper.dpi"])

@@ -35,13 +35,3 @@ def alpha_of(name: str) -> float | None:
         return float(name.removeprefix(_PREFIX))
     except ValueError as error:
         raise HlfError(f"'{name}' is no variant of SeeSR, expected {BASELINE} or such as {_PREFIX}0.1") from error
-
-
-def shown_variant(entries: list[str | float]) -> str:
-    """The variant of Figures 6 and 7: the one with the smallest alpha above 0, as in the paper.
-
-    >>> shown_variant(["baseline", 0, 0.1, 0.01])
-    'seesr-hlf0.01'
-    """
-    alphas = [float(entry) for entry in entries if entry != "baseline"]
-    return variant_name(min([alpha for alpha in alphas if alpha > 0] or alphas))
