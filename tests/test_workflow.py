@@ -34,9 +34,10 @@ def edited(done: Path):
 
 def test_chain_gives_tables_figures_and_report(done: Path) -> None:
     results = result_bytes(done)
-    for name in ("sr_models", "table2", "table3", "leave_one_out", "calibration", "strata"):
+    for name in ("sr_models", "table2", "table3", "table4", "table4_changes", "leave_one_out", "calibration", "strata"):
         assert {f"tables/{name}.{kind}" for kind in ("csv", "md", "tex")} <= set(results)
-    for name in ("figure4", "figure5", "similarity", "examples", "worst_pairs", "ranking", "reliability"):
+    figures = ("figure1", "figure4", "figure5", "figure6", "figure7", "tuning_curves", "similarity", "examples")
+    for name in (*figures, "worst_pairs", "ranking", "reliability"):
         assert {f"figures/{name}.{kind}" for kind in ("pdf", "png")} <= set(results)
     page = results["report.html"].decode()
     assert "MINI models, SIMULATED votes" in page
@@ -157,12 +158,23 @@ def test_more_seeds_or_fewer_backbones_tune_nothing_that_is_there(done: Path) ->
     jobs = planned(done, configs=(TINY, "sure.yaml"))
     assert jobs["crossvalidate_metric"] == 2 and jobs["table3"] == 1
     assert not {"finetune_metric", "leave_models_out", "score_zero_shot", "score_tuned"} & set(jobs)
-    (done / "sure.yaml").write_text("metric: {backbones: [dinov2], finetune: [dinov2]}\n")
+    (done / "sure.yaml").write_text("metric: {backbones: [dinov2], finetune: [dinov2]}\ntuning: {variants: []}\n")
     jobs = planned(done, configs=(TINY, "sure.yaml"))
     assert not {"finetune_metric", "crossvalidate_metric", "leave_models_out", "score_zero_shot"} & set(jobs)
     (done / "sure.yaml").write_text("metric: {folds: 0, leave_one_out: []}\n")
     jobs = planned(done, configs=(TINY, "sure.yaml"))
     assert jobs["table3"] == 1 and not {"crossvalidate_metric", "leave_models_out", "leave_one_out"} & set(jobs)
+
+
+def test_another_alpha_trains_itself_alone_and_watching_costs_nothing(done: Path) -> None:
+    (done / "alpha.yaml").write_text("tuning: {variants: [baseline, 0.1, 0.5], keep: 9, sample_every: 1, workers: 1}\n")
+    jobs = planned(done, "table4", configs=(TINY, "alpha.yaml"))
+    new = {"finetune_sr": 1, "upscale_variant": 1, "evaluate_variant": 1, "collect_evaluation": 1, "table4": 1}
+    assert jobs == new
+    (done / "alpha.yaml").write_text("tuning: {learning_rate: 1.0e-6}\n")
+    assert planned(done, "table4", configs=(TINY, "alpha.yaml"))["finetune_sr"] == 1
+    (done / "alpha.yaml").write_text("tuning: {variants: []}\n")
+    assert not {"finetune_sr", "table4", "figure6"} & set(planned(done, configs=(TINY, "alpha.yaml")))
 
 
 def test_folds_of_every_pair_stand_in_table3(done: Path) -> None:
@@ -174,7 +186,7 @@ def test_folds_of_every_pair_stand_in_table3(done: Path) -> None:
     note = (done / "results/tiny/tables/table3.md").read_text().lower()
     assert table["srcc_folds_mean"].notna().all() and "human ceiling of" in note
     logs = {p.name for p in (done / "results/tiny/logs/tensorboard").iterdir()}
-    assert logs == {"dinov2", "pe-core", "dinov2-folds", "pe-core-folds", "dinov2-left-out"}
+    assert logs == {"dinov2", "pe-core", "dinov2-folds", "pe-core-folds", "dinov2-left-out", "seesr-hlf0.1"}
 
 
 def test_one_table_alone(done: Path) -> None:
