@@ -58,7 +58,7 @@ def command(*arguments: str, configs: tuple[str, ...] = (TINY,)) -> list[str]:
     return [sys.executable, "-m", "snakemake", *arguments, "--configfile", *configs]
 
 
-def snakemake(project: Path, *arguments: str, configs: tuple[str, ...] = (TINY,), limit: float = 600) -> str:
+def snakemake(project: Path, *arguments: str, configs: tuple[str, ...] = (TINY,), limit: float = 1500) -> str:
     """Run Snakemake in the project; its output, with the exit code in the last line."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
