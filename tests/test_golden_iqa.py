@@ -45,8 +45,9 @@ def test_golden_metrics_measured_values(measured, name, row):
 @pytest.mark.parametrize("row", ROWS, ids=[f"{r['id']}-{r['kind']}" for r in ROWS])
 def test_golden_metrics_vif64(row):
     sr, gt = read_image(FOLDER / row["dist"]), read_image(FOLDER / row["ref"])
-    # both are float64 with the same rounding to grey levels: far closer than the 2e-3 allowed for any implementation
-    assert vif64(sr, gt) == pytest.approx(row["independent"]["vif"], abs=1e-7)
+    # both are float64; pyiqa's float32 rounding to grey levels, whose ties hang on the processor, moves VIF by 3e-5:
+    # still far closer than the 2e-3 allowed for any implementation
+    assert vif64(sr, gt) == pytest.approx(row["independent"]["vif"], abs=5e-5)
     drift = TOLERANCE["pyiqa_same_call"]["vif_kind_smooth" if row["kind"] == "smooth" else "vif"]
     assert vif64(sr, gt) == pytest.approx(row["pyiqa"]["vif"], abs=drift)
     assert vif64(gt, sr) == pytest.approx(row["pyiqa"]["vif_swapped_args"], abs=TOLERANCE["own_implementation"]["vif"])

@@ -37,6 +37,20 @@ _LEFT = 3.25  # inches of the plot
 _SR, _GT = 1.1, 0.62  # inches of an example's two pictures
 
 
+def unmeasured(facts: Facts, measure_name: str, why: str) -> "Figure":
+    """Page in place of Figure 1 when its measure has no value, such as for lack of its weights: it says so.
+
+    Args:
+        facts: provenance.
+        measure_name: as people call it.
+        why: status of its rows.
+    """
+    with style.look():
+        page = style.new_page(_LEFT + 3.0, 0.9, facts, "Quality and fidelity are two things")
+        page.label(f"Not drawn: {measure_name} was not measured ({why}).", 0.4)
+    return page.figure
+
+
 def quadrants(quality: "pd.DataFrame", scores: "pd.DataFrame", pairs: "pd.DataFrame") -> "pd.DataFrame":
     """The pair that lies deepest in each quadrant of fidelity and quality, split at the medians of both.
 
