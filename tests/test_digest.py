@@ -154,7 +154,7 @@ def test_work_is_found_again_under_another_number_of_shards(package):
     names = [digest.work_key(digest.key({"sr.shards": n, "seed": s}, script)) for n, s in ((2, 1), (8, 1), (2, 2))]
     assert names[0] == names[1] != names[2] and len(names[0]) == 16
     assert digest.work_key(digest.key({"seed": 1}, script)) == names[0]
-    # every key that changes no result but those that stand in no key, and what is fitted or repeated behind a fine-tuning
+    # every key that changes no result, but those that no key holds; and what is fitted or repeated behind a fine-tuning
     beside = {".".join(name): 3 for name in NO_RESULT if name not in ASIDE} | {
         "metric.seeds": 2,
         "metric.calibration": "none",
