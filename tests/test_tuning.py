@@ -243,7 +243,10 @@ def test_low_precision_keeps_float32_weights(tmp_path):
 
 
 def test_sample_grids_and_events_are_written(tmp_path):
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "samples/step-000099.png").write_bytes(b"of another training")
     fine_tune(small_task(tmp_path, 0.0, sample_every=2, samples=2))
+    assert sorted(p.name for p in (tmp_path / "samples").iterdir()) == [f"step-00000{i}.png" for i in (2, 4, 6)]
     fine_tune(small_task(tmp_path / "unseen", 0.0))
     assert same(weights(tmp_path), weights(tmp_path / "unseen"))  # looking changes nothing
     with Image.open(tmp_path / "samples/step-000002.png") as grid:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def evaluation_images(sr: "pd.DataFrame", lr: "pd.DataFrame", manifest: "pd.DataFrame", variant: str) -> "pd.DataFrame":
-    """Table `tuning_sr` of a variant.
+    """Table `tuning_sr` of a variant: its pictures, each beside its LR picture and its GT.
 
     Args:
         sr: table `sr` of its pictures.
@@ -75,7 +75,7 @@ def evaluate(
         images: table `tuning_sr` of the variant.
         content: table `content`, empty for photographs.
         results: folder of the run.
-        metrics: backbone -> fine-tuned metric; raw distances are compared, as in Table 3.
+        metrics: backbone -> fine-tuned metric; raw distances in [0, 2] are compared, as in Table 3.
         trained: backbone of the metric that the loss holds.
         source: of weights of the image measures.
         reader: content reader; None where no content is known.

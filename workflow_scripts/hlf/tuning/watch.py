@@ -44,6 +44,9 @@ class Watch:
         if self.main:
             self.board = EventLog(self.task.folders.events, [_curves(entry) for entry in self._before], "step")
             for path in sorted(self.task.folders.samples.glob("step-*.png")):
+                if not self._before:  # of another training
+                    path.unlink()
+                    continue
                 self.board.picture("samples", read_image(path), int(path.stem.removeprefix("step-")))
             quiet = 0.1 if sys.stderr.isatty() else PATIENCE
             self.bar = tqdm(total=self.steps, initial=len(self._before), unit="step", mininterval=quiet)
