@@ -4,6 +4,7 @@ from hlf.iqa.registry import GROUPS, METRICS
 from hlf.iqa.registry import entries as iqa_entries
 from hlf.config import ASIDE
 from hlf.sr.registry import has_weights, registered
+from hlf.zoo.entries import STEERED
 from hlf.zoo.registry import entry_name, needed
 
 
@@ -49,15 +50,9 @@ def own_weights_digest(options):
     if not options.get("weights"):
         return {}
     folder = Path(options["weights"])
-    files = [folder / file for file in own_files()]
+    files = [folder / file for file in STEERED]
     cache_file = ROOT / ".snakemake" / "hlf_weights.json"
     return {f"files of {folder}": digest.files_digest(files, cache_file, folder)}
-
-
-def own_files():
-    """Files of a SeeSR folder, as the fine-tuning writes it."""
-    parts = ("config.json", "diffusion_pytorch_model.safetensors")
-    return [f"{network}/{part}" for network in ("unet", "controlnet") for part in parts]
 
 
 def iqa_key(wildcards):
@@ -222,7 +217,7 @@ def variant_files(wildcards):
     """Files of a fine-tuned variant; none for the baseline, which the zoo has."""
     if wildcards.variant == BASELINE:
         return []
-    return [f"<results>/tuning/{wildcards.variant}/{file}" for file in own_files()]
+    return [f"<results>/tuning/{wildcards.variant}/{file}" for file in STEERED]
 
 
 def upscale_variant_key(wildcards):

@@ -8,9 +8,7 @@ from hlf.sr.diffusion.additions import from_base
 from hlf.sr.diffusion.base_model import BaseFiles
 from hlf.sr.diffusion.networks import Networks
 from hlf.sr.diffusion.networks import load_networks as load_both
-
-# of a folder in the layout of diffusers, in the order of the zoo's entry
-PARTS, WEIGHTS = ("unet", "controlnet"), "diffusion_pytorch_model.safetensors"
+from hlf.zoo.entries import STEERED
 
 
 def load_networks(files: dict[str, list[Path]], device: str, precision: str, compiled: bool) -> Networks:
@@ -39,7 +37,7 @@ def load_networks(files: dict[str, list[Path]], device: str, precision: str, com
 
 def tuned_files(folder: str | Path) -> list[Path]:
     """Files of a fine-tuned SeeSR in the order of the zoo's entry `seesr`; HlfError when one is missing."""
-    paths = [Path(folder) / part / name for part in PARTS for name in ("config.json", WEIGHTS)]
+    paths = [Path(folder) / file for file in STEERED]
     for path in paths:
         if not path.is_file():
             raise HlfError(f"{path} does not exist; expected a folder of a fine-tuned SeeSR with unet/ and controlnet/")

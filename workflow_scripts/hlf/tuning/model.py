@@ -14,9 +14,10 @@ from hlf.sr.diffusion.base_model import BaseFiles, load_scheduler
 from hlf.sr.diffusion.networks import Networks
 from hlf.sr.diffusion.placing import DTYPES
 from hlf.sr.diffusion.tagger import load_tagger
-from hlf.sr.seesr_networks import PARTS, WEIGHTS, load_networks
+from hlf.sr.seesr_networks import load_networks
 from hlf.tuning.encoding import Encoder
 from hlf.tuning.seesr_batch import Batch, predict_noise
+from hlf.zoo.entries import STEERED
 from hlf.zoo.load import read_state
 from hlf.zoo.registry import find_all_weights
 
@@ -125,12 +126,13 @@ def save_tuned(folder: Path, denoiser: Denoiser, start: dict[str, list[Path]], c
     """
     from safetensors.torch import save_file
 
-    own = start["seesr"]
     with atomic(folder) as tmp:
-        for part, config, weights in zip(PARTS, own[::2], own[1::2], strict=True):
-            state = denoiser.get_submodule(part).state_dict()
-            kept = {name: state[name].float().cpu().contiguous() for name in read_state(weights, mapped=True)}
-            (tmp / part).mkdir(parents=True)
-            save_file(kept, tmp / part / WEIGHTS)
-            write_json(tmp / part / "config.json", read_json(config))
+        for place, forerunner in zip(STEERED, start["seesr"], strict=True):
+            (tmp / place).parent.mkdir(parents=True, exist_ok=True)
+            if forerunner.suffix == ".json":
+                write_json(tmp / place, read_json(forerunner))
+                continue
+            state = denoiser.get_submodule(place.partition("/")[0]).state_dict()
+            kept = {name: state[name].float().cpu().contiguous() for name in read_state(forerunner, mapped=True)}
+            save_file(kept, tmp / place)
         write_text(tmp / "README.md", card)

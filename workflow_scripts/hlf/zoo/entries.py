@@ -58,12 +58,19 @@ def _base(folder: str, source: str, licence: str) -> Entry:
     )
 
 
+# files of an SR model on a base model, below its folder
+STEERED = tuple(
+    f"{network}/{file}"
+    for network in ("unet", "controlnet")
+    for file in ("config.json", "diffusion_pytorch_model.safetensors")
+)
+
+
 def _steered(folder: str, source: str, loader: str, needs: tuple[str, ...]) -> Entry:
     """UNet and ControlNet of an SR model on a base model, in the layout of diffusers."""
-    weights = [f"{folder}/{part}/diffusion_pytorch_model" for part in ("unet", "controlnet")]
-    files = [file for name in weights for file in (name.rpartition("/")[0] + "/config.json", f"{name}.safetensors")]
-    older = tuple((f"{name}.safetensors", f"{name}.bin") for name in weights)
-    return Entry(tuple(files), source, "Apache-2.0", loader, needs, older)
+    files = tuple(f"{folder}/{file}" for file in STEERED)
+    older = tuple((file, file.replace(".safetensors", ".bin")) for file in files if not file.endswith(".json"))
+    return Entry(files, source, "Apache-2.0", loader, needs, older)
 
 
 def _seesr(source: str, *base: str) -> Entry:
