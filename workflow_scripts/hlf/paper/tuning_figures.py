@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 FIGURE6_CAPTION = (
     "LR, SeeSR as published, fine-tuned SeeSR and GT of the images that gained most: those whose mean HLF over the "
-    "metrics that the loss does not hold fell most, each image at its best level. Below the pictures that mean; lower "
-    "is better. Shown is the alpha with the lowest mean of it over all images. No picture was chosen by hand."
+    "metrics that the loss does not hold fell most, each image at its best level. Below the pictures that mean, "
+    "of 1 - cosine in [0, 2]; lower is better. Shown is the alpha with the lowest mean of it over all images. No "
+    "picture was chosen by hand."
 )
 FIGURE7_CAPTION = (
     "As Figure 6, for the images on which the fine-tuned model still fails: those with the highest mean HLF after the "
