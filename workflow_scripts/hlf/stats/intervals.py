@@ -1,4 +1,4 @@
-"""Wilson intervals of vote shares, and percentile bootstrap intervals over GT groups."""
+"""Wilson and Jeffreys intervals of vote shares, and percentile bootstrap intervals over GT groups."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -37,6 +37,25 @@ def wilson(k: int, n: int) -> tuple[float, float]:
     half = Z95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
     # at the ends the exact value is 0 or 1, which rounding would miss by 1e-17
     return (0.0 if k == 0 else centre - half, 1.0 if k == n else centre + half)
+
+
+def jeffreys(k: int, n: int) -> tuple[float, float]:
+    """Jeffreys interval, 95 %, of a share of `k` yes votes among `n` votes: quantiles of Beta(k + 1/2, n - k + 1/2).
+
+    At k = 0 and k = n one end is set to 0 or 1, after Brown, Cai and DasGupta (2001), so that the share lies inside.
+
+    Returns:
+        (low, high) within [0, 1].
+
+    Raises:
+        HlfError: no votes, or `k` outside 0..n.
+    """
+    from scipy.special import betaincinv
+
+    if n < 1 or not 0 <= k <= n:
+        raise HlfError(f"a Jeffreys interval needs 0 <= k <= n and n >= 1, got k={k}, n={n}")
+    low, high = (float(betaincinv(k + 0.5, n - k + 0.5, q)) for q in (0.025, 0.975))
+    return (0.0 if k == 0 else low, 1.0 if k == n else high)
 
 
 def bootstrap_by_group(
