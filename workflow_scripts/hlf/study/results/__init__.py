@@ -1,0 +1,1 @@
+"""What a study gives: tables, verdicts on people, statistics, and the export folder."""
