@@ -1,4 +1,4 @@
-"""Command line of the library: `hlf sr`, `hlf iqa`, `hlf score`. Every error is one sentence on stderr.
+"""Command line of the library: `hlf sr`, `hlf iqa`, `hlf score`, `hlf study`. Every error is one sentence on stderr.
 
 Exit codes: 0 all done, 1 some images failed (listed in the results), 2 nothing could be done.
 """
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from hlf import __version__
-from hlf.cli import iqa, score, sr
+from hlf.cli import iqa, score, sr, study
 from hlf.errors import HlfError
 
 
@@ -18,7 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="hlf", description="High-level fidelity of super-resolution.")
     parser.add_argument("--version", action="version", version=f"hlf {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (score, sr, iqa):
+    for command in (score, sr, iqa, study):
         command.add(commands)
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
