@@ -23,6 +23,7 @@ include: "rules/degradation.smk"  # 3.1 LR images
 include: "rules/sr.smk"  # 3.1 SR models
 include: "rules/sampling.smk"  # 3.1 PE-core similarity, choice of pairs
 include: "rules/study.smk"  # 3.1 votes, 3.2 scores and split
+include: "rules/study_report.smk"  # how consistent the votes are
 include: "rules/iqa.smk"  # 4.1 image quality measures
 include: "rules/metric.smk"  # 4.2 fine-tuned foundation models
 include: "rules/certainty.smk"  # how sure Table 3 is: folds, an unseen SR model, calibration

@@ -26,7 +26,7 @@ from hlf.seeds import generator, seed_for  # noqa: E402
 from hlf.sr.diffusion import sampling, vae  # noqa: E402
 from hlf.sr.diffusion.base_model import BaseFiles, load_scheduler, load_text_encoder, load_vae  # noqa: E402
 from hlf.sr.registry import load_upscaler  # noqa: E402
-from hlf.study.content import load_reader  # noqa: E402
+from hlf.study.simulated.content import load_reader  # noqa: E402
 from hlf.threads import one_thread  # noqa: E402
 from hlf.zoo.load import load_strict, read_state  # noqa: E402
 from hlf.zoo.registry import find_weights  # noqa: E402

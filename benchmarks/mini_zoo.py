@@ -31,7 +31,7 @@ from hlf.scenes.vocabulary import glyph_classes  # noqa: E402
 from hlf.seeds import generator, seed_for  # noqa: E402
 from hlf.sr.measures import READABLE, shown  # noqa: E402
 from hlf.sr.registry import load_upscaler  # noqa: E402
-from hlf.study.content import load_reader  # noqa: E402
+from hlf.study.simulated.content import load_reader  # noqa: E402
 from hlf.threads import one_thread  # noqa: E402
 
 ZOO = ROOT / "resources/zoo/mini"

@@ -21,6 +21,8 @@ from hlf import config as hlf_config
 from hlf import digest
 from hlf.backbones.registry import BACKBONES
 from hlf.errors import HlfError
+from hlf.study.server import screenshot
+from hlf.study import sources as study_sources
 from hlf.tuning.variants import BASELINE, IMAGE_MEASURES, variant_name
 from hlf.zoo.entries import ENTRIES
 from hlf.zoo.registry import weight_paths
@@ -37,6 +39,8 @@ BEHAVIOUR_TABLES = ["behaviour", "invariance", "change_map"]
 BEHAVIOUR_FIGURES = ["sensitivity", "mild_changes", "change_examples"]
 TABLES = [
     "sr_models",
+    "agreement",
+    "observers",
     "table2",
     "table3",
     "comparisons",
@@ -48,6 +52,9 @@ TABLES = [
     *(["table4", "table4_changes"] if config["tuning"]["variants"] else []),
 ]
 FIGURES = [
+    # a picture of a page needs a browser; where there is none, the report says how to get it
+    *([] if screenshot.lacking() else ["figure3"]),
+    "study_votes",
     "figure4",
     "iqa_scatter",
     "significance",
@@ -63,6 +70,15 @@ FIGURES = [
     "figure1",
     *(["figure6", "figure7", "tuning_curves"] if config["tuning"]["variants"] else []),
 ]
+# settings of a study with people that the configuration sets; its owner sets the others (hlf/study/settings.py)
+STUDY_SETTINGS = (
+    "study.votes_per_pair",
+    "study.people_quota",
+    "study.trap_rate",
+    "study.gt_side",
+    "study.min_css_px",
+    "study.minutes",
+)
 # groups of the configuration behind what is said of the fine-tuned SeeSR
 TUNING_GROUPS = (
     "images",
@@ -277,15 +293,26 @@ def shown_config():
     return hlf_config.shown(config)
 
 
-def votes_file():
-    """File of votes that study.votes names, as an input; none while it is missing, so that a plan can still be shown."""
-    path = config["study"]["votes"]
-    return [path] if path != "simulated" and Path(path).is_file() else []
+def votes_files():
+    """Files of votes that study.votes names, as input; none while they are missing, so that a plan can be shown."""
+    return study_sources.files_of(config["study"]["votes"])
 
 
-def missing_votes():
-    """What stops a run whose file of votes is missing; "" when it is there or votes are simulated."""
-    path = config["study"]["votes"]
-    if path == "simulated" or Path(path).is_file():
-        return ""
-    return f"missing: {path} (study.votes) does not exist; give a CSV file with columns participant, pair_id, answer"
+def votes_state():
+    """What the votes of a database are at the moment, or what stops a run whose votes are missing; else ""."""
+    return study_sources.state_of(config["study"]["votes"])
+
+
+def page_files():
+    """Digest of what browsers load of the study's pages, which the code behind a rule does not show."""
+    server = ROOT / "workflow_scripts/hlf/study/server"
+    files = sorted(
+        p for part in ("static", "templates") for p in (server / part).iterdir()
+    )
+    return digest.files_digest(files, ROOT / ".snakemake" / "hlf_weights.json", ROOT)
+
+
+def missing_browser():
+    """What stops Figure 3 on this machine; "" when all is there."""
+    found = screenshot.lacking()
+    return f"missing: {found}" if found else ""

@@ -1,7 +1,8 @@
 """Paper 3.1 and 3.2: votes, scores, and the 80/20 split.
 
 Inputs: sampling/pairs.csv, and votes: simulated observers by default, or the file that study.votes names. Outputs:
-study/votes.parquet, study/scores.csv, study/split.csv.
+study/votes.parquet, study/scores.csv, study/split.csv. study/bundle/ is what people see; for a study with them, make it
+alone: snakemake study_bundle
 """
 
 
@@ -12,10 +13,52 @@ rule study:
         "<results>/study/split.csv",
 
 
-rule simulate_votes:
-    """Simulated people answer; they see content errors found by the content reader, and no metric."""
+rule study_bundle:
+    """What people see: the pairs, traps and practice pairs, as images under opaque names; see hlf/study/shown/bundle.py.
+
+    The images lie beside the tables, which are written last; images that are there and whole are kept.
+    """
     input:
         pairs="<results>/sampling/pairs.csv",
+        # what scenes show, so that traps and practice pairs can be made of them
+        content=branch(
+            config["images"]["source"] == "scenes",
+            then="<results>/images/content.parquet",
+        ),
+    output:
+        study="<results>/study/bundle/study.json",
+        pairs="<results>/study/bundle/pairs.csv",
+    log:
+        "<logs>/study_bundle.log",
+    benchmark:
+        "<benchmarks>/study_bundle.tsv"
+    conda:
+        "../envs/torch.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=60,
+        gpu=0,
+    params:
+        key=key(
+            "study_bundle",
+            *STUDY_SETTINGS,
+            # not the whole group: where votes come from changes nothing of what people see
+            **table_facts("images", "degradation", "sr", "sampling", *STUDY_SETTINGS),
+        ),
+    message:
+        "Writing the bundle of the study"
+    script:
+        "../workflow_scripts/study_bundle.py"
+
+
+rule simulate_votes:
+    """Simulated people take part in the study; they see content errors found by the content reader, and no metric.
+
+    They go through the platform's own assignment, votes and trap rule, in this process: hlf/study/simulated/simulate.py.
+    """
+    input:
+        pairs="<results>/sampling/pairs.csv",
+        shown="<results>/study/bundle/pairs.csv",
         content="<results>/images/content.parquet",
     output:
         votes="<results>/study/simulated/votes.parquet",
@@ -34,10 +77,8 @@ rule simulate_votes:
     params:
         key=key(
             "simulate_votes",
-            "study.votes_per_pair",
-            "study.people_quota",
+            *STUDY_SETTINGS,
             "study.careless",
-            "study.trap_rate",
             reader=reader_weights(),
         ),
     message:
@@ -47,9 +88,9 @@ rule simulate_votes:
 
 
 rule import_votes:
-    """Votes of people, from the file that study.votes names, checked row by row."""
+    """Votes of people, from the file, export or database that study.votes names, checked row by row."""
     input:
-        votes=votes_file(),
+        votes=votes_files(),
         pairs="<results>/sampling/pairs.csv",
     output:
         votes="<results>/study/imported/votes.parquet",
@@ -64,7 +105,7 @@ rule import_votes:
         runtime=30,
         gpu=0,
     params:
-        key=key("import_votes", votes=missing_votes()),
+        key=key("import_votes", "study.votes", state=votes_state()),
     message:
         "Importing votes"
     script:

@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 
 from hlf.columns import conform, pair_id
-from hlf.study.simulate import simulate_votes
+from hlf.study.settings import Settings
+from hlf.study.shown.bundle import Shown
+from hlf.study.simulated.simulate import simulate_votes
 
 
 def study_pairs(images=40, models=("bsrgan", "swinir"), levels=(0.3, 1.0)):
@@ -21,6 +23,19 @@ def bimodal_errors(pairs, seed=0):
     return pd.DataFrame({"pair_id": pairs["pair_id"], "content_error": errors})
 
 
-def run_study(pairs=None, careless=0.12, seed=42, votes=12, quota=60):
+def shown_of(pairs, traps=24):
+    """The pairs as rows of a bundle, with traps, half of them yes."""
+    rows = []
+    for p in pairs.itertuples():
+        files = f"{p.pair_id}a", f"{p.pair_id}b"
+        rows.append(Shown(p.pair_id, "trial", p.image_id, str(p.level), p.model, *files, "", "", "", -1, ""))
+    for i in range(traps):
+        name, kind = f"trap_{('no', 'yes')[i % 2]}_{i // 2:02d}", ("no_identical", "yes_swap")[i % 2]
+        rows.append(Shown(name, "trap", name, "", "", f"{name}a", f"{name}b", "", "", kind, i % 2, ""))
+    return rows
+
+
+def run_study(pairs=None, careless=0.12, seed=42, votes=12, quota=60, traps=24):
     pairs = study_pairs() if pairs is None else pairs
-    return simulate_votes(pairs, bimodal_errors(pairs), votes, quota, careless, 10, seed, "t")
+    settings = Settings(votes_per_pair=votes, people_quota=quota)
+    return simulate_votes(shown_of(pairs, traps), bimodal_errors(pairs), settings, careless, seed, "t")

@@ -15,7 +15,7 @@ from hlf.nets.reader import ContentReader, crop_box, letter_targets, read
 from hlf.scenes.objects import code_tile, glyph_tile, sign_tile
 from hlf.scenes.vocabulary import glyph_classes
 from hlf.seeds import generator
-from hlf.study.content import content_errors, load_reader
+from hlf.study.simulated.content import content_errors, load_reader
 
 ZOO = Path(__file__).parents[1] / "resources" / "zoo" / "mini"
 BOX = {"left": 30, "top": 40}

@@ -51,7 +51,7 @@ def make_votes(run: dict[str, pd.DataFrame]) -> pd.DataFrame:
         for k in range(12)
     ]
     table = pd.DataFrame(rows).assign(run="r", source="simulated", is_trap=False, trap_answer=-1, order_index=0)
-    return columns.conform(table.assign(valid=True), "votes")
+    return columns.conform(table.assign(valid=True, rt_active_ms=float("nan")), "votes")
 
 
 # --- tables ---

@@ -23,7 +23,7 @@ from hlf.scenes.vocabulary import (
     vocabulary_size,
 )
 from hlf.seeds import generator
-from hlf.study.content import _modules
+from hlf.study.simulated.content import _modules
 
 SIZES = (64, 128, 256)
 

@@ -14,7 +14,7 @@ from hlf.images import write_png
 from hlf.iqa.sharpness import sharpness
 from hlf.scenes.scene import scene_for
 from hlf.sr.measures import measure_models
-from hlf.study.content import load_reader
+from hlf.study.simulated.content import load_reader
 
 SCENES = 8
 ZOO = Path(__file__).parents[1] / "resources" / "zoo" / "mini"

@@ -25,7 +25,7 @@ def make_votes(rates, people=12, seed=0):
         for k in range(people)
     ]
     table = pd.DataFrame(rows).assign(run="r", source="simulated", is_trap=False, trap_answer=-1, order_index=0)
-    return conform(table.assign(valid=True), "votes")
+    return conform(table.assign(valid=True, rt_active_ms=float("nan")), "votes")
 
 
 @pytest.fixture(scope="module")

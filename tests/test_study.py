@@ -1,21 +1,20 @@
 """Simulated people: assignment, traps, answers, and the screening of careless ones."""
 
-import time
-
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hlf.errors import HlfError
 from hlf.files import write_table
 from hlf.seeds import generator
-from hlf.study.observers import draw_observer, strength_of
 from hlf.study.scores import score_pairs
 from hlf.study.screening import apply_screening, passes, screen
-from hlf.study.simulate import assign, simulate_votes, trap_spots
-from study_helpers import bimodal_errors, run_study, study_pairs
+from hlf.study.settings import Settings
+from hlf.study.simulated.observers import draw_observer, strength_of
+from hlf.study.simulated.simulate import simulate_votes
+from study_helpers import bimodal_errors, run_study, shown_of, study_pairs
 
 
 @pytest.fixture(scope="module")
@@ -23,23 +22,23 @@ def votes():
     return run_study()
 
 
-def test_every_pair_gets_its_valid_votes_and_few_more(votes):
+def test_every_pair_gets_its_valid_votes_and_no_more(votes):
     counts = votes[votes["valid"] & ~votes["is_trap"]].groupby("pair_id").size()
     assert set(counts.index) == set(study_pairs()["pair_id"])
-    assert counts.min() >= 12
-    assert counts.mean() < 13
+    assert set(counts) == {12}
     assert not votes.duplicated(["participant", "pair_id"]).any()
     assert set(votes["source"]) == {"simulated"} and set(votes["answer"]) == {0, 1}
 
 
 def test_traps_are_rare_balanced_and_never_early_or_in_a_row(votes):
-    for _, sheet in votes.groupby("participant"):
+    for person, sheet in votes.groupby("participant"):
         assert (sheet["order_index"] == np.arange(len(sheet))).all()
         trap = sheet["is_trap"].to_numpy()
         assert not trap[:3].any()
         assert not (trap[1:] & trap[:-1]).any()
-        assert trap.sum() == 8 and (~trap).sum() == 60
-        assert sheet.loc[trap, "trap_answer"].sum() == 4
+        # near the end nothing is left for some before their quota
+        if (~trap).sum() == 60:
+            assert trap.sum() >= 8 and abs(2 * sheet.loc[trap, "trap_answer"].sum() - trap.sum()) <= 1, person
         assert (sheet.loc[~trap, "trap_answer"] == -1).all()
 
 
@@ -47,20 +46,15 @@ def test_each_person_sees_the_models_equally(votes):
     shown = votes[~votes["is_trap"]]
     model = shown["pair_id"].str.split("@").str[-1]
     shares = pd.crosstab(shown["participant"], model)
-    assert (shares.max(axis=1) - shares.min(axis=1)).max() <= 1
-
-
-@pytest.mark.parametrize(("trials", "rate", "count"), [(60, 10, 8), (150, 10, 17), (10, 10, 8), (6, 10, 4), (2, 10, 0)])
-def test_number_of_traps(trials, rate, count):
-    spots = trap_spots(trials, rate, generator(1, "t"))
-    assert len(spots) == count
-    assert len(set(spots)) == count and all(3 <= s <= trials for s in spots)
+    # within one of the half that each of two models has, while pairs of both are left
+    full = shares[shares.sum(axis=1) == 60]
+    assert len(full) > 20 and (full - 30).abs().max().max() <= 1
 
 
 def test_same_seed_same_bytes_whatever_the_row_order(tmp_path, votes):
-    pairs = study_pairs().sample(frac=1, random_state=1)
+    shown = shown_of(study_pairs().sample(frac=1, random_state=1))
     errors = bimodal_errors(study_pairs()).sample(frac=1, random_state=2)
-    again = simulate_votes(pairs, errors, 12, 60, 0.12, 10, 42, "t")
+    again = simulate_votes(shown, errors, Settings(people_quota=60), 0.12, 42, "t")
     write_table(votes, tmp_path / "a.parquet")
     write_table(again, tmp_path / "b.parquet")
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
@@ -94,7 +88,7 @@ def test_rejected_people_do_not_count_but_stay_in_the_table(votes):
     judged = screen(votes).set_index("participant")
     assert (votes["valid"] == votes["participant"].map(judged["keep"])).all()
     assert 0 < (~judged["keep"]).mean() < 0.3
-    assert judged.loc[~judged["keep"], "flag"].str.match(r"failed \d of 8 traps").all()
+    assert judged.loc[~judged["keep"], "flag"].str.match(r"failed \d+ of \d+ traps").all()
 
 
 def test_bimodal_errors_give_a_u_of_scores_that_follows_them(votes):
@@ -115,40 +109,19 @@ def test_yes_grows_with_the_strength_and_lapses_bound_it():
         assert shares.min() >= observer.lapse / 2 and shares.max() <= 1 - observer.lapse / 2
 
 
-def test_paper_scale_study_ends_quickly():
-    pairs = study_pairs(145, ("a", "b", "c", "d", "e"), (1.0,)).head(723)
-    start = time.process_time()
-    votes = run_study(pairs, quota=150)
-    assert time.process_time() - start < 5
-    assert 8676 <= len(votes[votes["valid"] & ~votes["is_trap"]]) < 1.1 * 8676
-
-
 def test_small_study_asks_everybody_everything():
     pairs = study_pairs(3)
     votes = run_study(pairs)
-    assert (votes[~votes["is_trap"]].groupby("participant").size() == len(pairs)).all()
+    sizes = votes[~votes["is_trap"]].groupby("participant").size()
+    # 13th and later people come only because somebody before them was left out
+    assert len(sizes) >= 12 and (sizes == len(pairs)).all()
 
 
 def test_a_study_of_careless_people_ends_with_a_sentence(monkeypatch):
     # a third of the careless is caught too rarely for the study never to end; a lower limit shows the refusal
-    monkeypatch.setattr("hlf.study.simulate.MAX_PEOPLE", 1)
-    with pytest.raises(HlfError, match=r"of 80 pairs have 6 valid votes; lower study\.careless"):
-        run_study(study_pairs(20), careless=0.9, votes=6, quota=80)
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 3)), min_size=1, max_size=60), st.data())
-def test_assignment_takes_the_least_loaded_of_each_model(rows, data):
-    load = np.array([r[0] for r in rows])
-    models = np.unique([r[1] for r in rows], return_inverse=True)[1]
-    quota = data.draw(st.integers(1, len(rows)))
-    chosen = assign(load, models, quota, generator(data.draw(st.integers(0, 9)), "t"))
-    assert len(set(chosen)) == quota
-    for model in set(models):
-        mine = [load[i] for i in chosen if models[i] == model]
-        rest = [load[i] for i in set(np.flatnonzero(models == model)) - set(chosen)]
-        assert not mine or not rest or max(mine) <= min(rest)
-        assert abs(len(mine) - quota * (models == model).mean()) < 1
+    monkeypatch.setattr("hlf.study.simulated.simulate.MAX_PEOPLE", 1)
+    with pytest.raises(HlfError, match=r"of 20 pairs still lack valid votes; lower study\.careless"):
+        run_study(study_pairs(5), careless=0.9, votes=6, quota=20)
 
 
 @pytest.mark.parametrize(

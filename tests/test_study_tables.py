@@ -74,7 +74,15 @@ def test_a_missing_file_is_named(tmp_path):
 def hand_votes(answers, source="human", valid=True):
     rows = [(f"p{i}", NAME, a) for i, a in enumerate(answers)]
     table = pd.DataFrame(rows, columns=["participant", "pair_id", "answer"])
-    rest = {"is_trap": False, "trap_answer": -1, "order_index": 0, "valid": valid, "source": source, "run": "t"}
+    rest = {
+        "is_trap": False,
+        "trap_answer": -1,
+        "order_index": 0,
+        "rt_active_ms": float("nan"),
+        "valid": valid,
+        "source": source,
+        "run": "t",
+    }
     return conform(table.assign(**rest), "votes")
 
 

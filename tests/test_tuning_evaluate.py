@@ -10,7 +10,7 @@ from hlf.images import read_image, to_tensor, write_png
 from hlf.iqa.registry import Source
 from hlf.metric.load import load_metric
 from hlf.scenes.scene import scene_for
-from hlf.study.content import load_reader
+from hlf.study.simulated.content import load_reader
 from hlf.tuning.evaluate import evaluate, evaluation_images
 from hlf.tuning.variants import IMAGE_MEASURES, READ_RIGHT
 from tuning_helpers import ZOO

@@ -8,7 +8,7 @@ import hlf_job
 from hlf.files import read_table, write_table
 from hlf.iqa.registry import Source
 from hlf.metric.load import load_metric
-from hlf.study.content import load_reader
+from hlf.study.simulated.content import load_reader
 from hlf.threads import one_thread
 from hlf.tuning.evaluate import evaluate
 

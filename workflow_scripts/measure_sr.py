@@ -3,7 +3,7 @@
 import hlf_job
 from hlf.files import read_table, write_table
 from hlf.sr.measures import measure_models
-from hlf.study.content import load_reader
+from hlf.study.simulated.content import load_reader
 from hlf.threads import one_thread
 
 

@@ -1,24 +1,28 @@
 """Votes of simulated people, who see content errors found by an independent reader (docs/design.md, section 5)."""
 
+from pathlib import Path
+
 import hlf_job
 from hlf.files import read_table, write_table
-from hlf.study.content import content_errors, load_reader
-from hlf.study.simulate import simulate_votes
+from hlf.study.settings import Settings
+from hlf.study.shown.bundle import read_shown
+from hlf.study.simulated.content import content_errors, load_reader
+from hlf.study.simulated.simulate import simulate_votes
 from hlf.threads import one_thread
 
 
 def main(job: hlf_job.Job) -> None:
     """See the module docstring."""
     one_thread()
-    pairs = read_table(job.input["pairs"])
-    errors = content_errors(pairs, read_table(job.input["content"]), job.results, load_reader(job.mini))
+    pairs, content, shown = (job.input[name] for name in ("pairs", "content", "shown"))
+    errors = content_errors(read_table(pairs), read_table(content), job.results, load_reader(job.mini))
+    settings = job.group("study")
+    careless = settings.pop("careless")
     votes = simulate_votes(
-        pairs,
+        read_shown(Path(shown)),
         errors,
-        job.settings["study.votes_per_pair"],
-        job.settings["study.people_quota"],
-        job.settings["study.careless"],
-        job.settings["study.trap_rate"],
+        Settings.from_dict(settings),
+        careless,
         job.settings["seed"],
         job.settings["run"],
     )

@@ -54,10 +54,11 @@ TABLES: dict[str, dict[str, str]] = {
     "strata": {
         "model": TEXT, "bin": INT, "low": REAL, "high": REAL, "available": INT, "wanted": INT, "taken": INT,
     },
-    # one answer: 1 = "the content changed"; trap_answer is -1 where is_trap is False; valid after screening
+    # one answer: 1 = "the content changed"; trap_answer is -1 where is_trap is False; rt_active_ms: from both images
+    # painted to the answer, without the time that the page was hidden, NaN where unknown; valid after screening
     "votes": {
         "run": TEXT, "source": TEXT, "participant": TEXT, "pair_id": TEXT, "is_trap": FLAG, "trap_answer": INT,
-        "answer": INT, "order_index": INT, "valid": FLAG,
+        "answer": INT, "order_index": INT, "rt_active_ms": REAL, "valid": FLAG,
     },
     # human score of a pair in [0, 1], higher = more people saw a change; status: complete | incomplete
     "scores": {

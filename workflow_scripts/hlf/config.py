@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -215,10 +216,11 @@ def scale(config: dict[str, Any]) -> str:
 
 
 def shown(config: dict[str, Any]) -> dict[str, Any]:
-    """Configuration as the report shows it: groups of stages without the keys that change no result."""
+    """Configuration as the report shows it: without the keys that change no result, and without a password."""
     groups = {k: v for k, v in config.items() if k not in ("zoo", "resources")}
     kept = {
         k: {n: x for n, x in v.items() if (k, n) not in NO_RESULT} if isinstance(v, dict) else v
         for k, v in groups.items()
     }
-    return {**kept, "zoo": {"use": config["zoo"]["use"]}}
+    votes = re.sub(r"(://[^:/@]*):[^@/]*@", r"\1:***@", str(config["study"]["votes"]))
+    return {**kept, "study": {**kept["study"], "votes": votes}, "zoo": {"use": config["zoo"]["use"]}}

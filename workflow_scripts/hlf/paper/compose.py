@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hlf.files import read_table
-from hlf.paper import behaviour, models, tuning, tuning_figures
+from hlf.paper import behaviour, models, study_figures, study_report, tuning, tuning_figures
 from hlf.paper.agreement import CEILING_READING
 from hlf.paper.certainty import CALIBRATION_READING, LEAVE_ONE_OUT_READING
+from hlf.paper.figure3 import FIGURE3_ABSENT, FIGURE3_CAPTION, FIGURE3_TITLE
 from hlf.paper.gather import counts
 from hlf.paper.pairs import disagreements, worst_pairs, worst_tagged_pairs
 from hlf.paper.quality_figure import FIGURE1_CAPTION
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 TABLES = {
     "sr_models": (models.TITLE, models.NOTE),
+    "agreement": (study_report.AGREEMENT_TITLE, study_report.AGREEMENT_READING),
+    "observers": (study_report.OBSERVERS_TITLE, study_report.OBSERVERS_READING),
     "table2": ("Table 2. Image quality measures against high-level fidelity scores", READING),
     "ceiling": ("Human ceiling: how far people agree with people", CEILING_READING),
     "table3": ("Table 3. Foundation backbones as the HLF metric, untouched and fine-tuned (ft)", TABLE3_READING),
@@ -29,6 +32,7 @@ TABLES = {
     "table4": (tuning.TABLE4_TITLE, tuning.TABLE4_READING),
     "table4_changes": (tuning.CHANGES_TITLE, tuning.CHANGES_READING),
 }
+FOLDED = {"observers"}  # long tables, shown when asked for
 # the correlations' elsewhere
 BEST = {"behaviour": behaviour.BEST, "invariance": {}, "change_map": behaviour.MAP_BEST, "table4_changes": {}}
 FIGURES = {
@@ -38,6 +42,8 @@ FIGURES = {
         "LR, bicubic, each SR model and GT; images in order of their ids.",
     ),
     "similarity": ("Similarity before and after sampling", "All candidates, and the pairs chosen to spread evenly."),
+    "figure3": (FIGURE3_TITLE, FIGURE3_CAPTION),
+    "study_votes": (study_figures.STUDY_VOTES_TITLE, study_figures.STUDY_VOTES_CAPTION),
     "figure4": ("Figure 4. Scores by SR model", "Share of viewers who say that the content changed, per pair."),
     "iqa_scatter": (
         "Table 2, pair by pair",
@@ -112,6 +118,7 @@ def compose(
             _section(n, title, frames[n], notes.get(n, note)) for n, (title, note) in TABLES.items() if n in frames
         ],
         figures=[FigureSection(n, title, pictures[n], text) for n, (title, text) in FIGURES.items() if n in pictures],
+        absent=[] if "figure3" in pictures else [FIGURE3_ABSENT],
         strata=tables["strata"],
         worst=worst_pairs(scores, pairs, metric, backbone, many),
         tagged=worst_tagged_pairs(scores, pairs, metric, tables["sr"], backbone, many),
@@ -125,7 +132,8 @@ def _section(name: str, title: str, frame: "pd.DataFrame", note: str) -> TableSe
     if name == "table4":
         return TableSection(name, title, frame, note, tuning.table4_best(frame), True, tuning.table4_headings(frame))
     headings = tuning.CHANGES_HEADINGS if name == "table4_changes" else None
-    return TableSection(name, title, frame, _note(frame, note), BEST.get(name), headings=headings)
+    best, folded = BEST.get(name), name in FOLDED
+    return TableSection(name, title, frame, _note(frame, note), best, headings=headings, folded=folded)
 
 
 def _note(table: "pd.DataFrame", note: str) -> str:

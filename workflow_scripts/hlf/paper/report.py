@@ -37,6 +37,7 @@ class TableSection:
         best: see `formats.view`, as are the next two.
         second: see there.
         headings: see there.
+        folded: show the rows only when asked for; for long tables.
     """
 
     key: str
@@ -46,6 +47,7 @@ class TableSection:
     best: Mapping[str, str] | None = None
     second: bool = False
     headings: Mapping[str, str] | None = None
+    folded: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class Report:
         config: merged configuration, nested as in the YAML file.
         tables: correlation tables and the like.
         figures: figures.
+        absent: sentences on figures that could not be drawn.
         strata: table `strata`, or None.
         worst: rows of `pairs.worst_pairs`, or None.
         tagged: rows of `pairs.worst_tagged_pairs`, or None.
@@ -88,6 +91,7 @@ class Report:
     config: Mapping[str, Any]
     tables: Sequence[TableSection] = ()
     figures: Sequence[FigureSection] = ()
+    absent: Sequence[str] = ()
     strata: "pd.DataFrame | None" = None
     worst: "pd.DataFrame | None" = None
     tagged: "pd.DataFrame | None" = None

@@ -11,7 +11,7 @@ from hlf.iqa.measure import check_sizes
 from hlf.iqa.picture import Picture
 from hlf.iqa.registry import Source, get_metric, load_measure
 from hlf.iqa.sharpness import sharpness
-from hlf.study.content import reads_right
+from hlf.study.simulated.content import reads_right
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 REQUIRED = ("participant", "pair_id", "answer")
-OPTIONAL = ("is_trap", "trap_answer", "source", "order_index")
+OPTIONAL = ("is_trap", "trap_answer", "source", "order_index", "rt_active_ms")
 FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "": False}
 
 
@@ -24,7 +24,8 @@ def read_votes(path: str | Path, pairs: "pd.DataFrame", run: str) -> "pd.DataFra
     Args:
         path: UTF-8 CSV with columns participant, pair_id, answer (0 or 1, 1 = "the content changed") and optionally
             is_trap (true or false), trap_answer (0 or 1, the right answer of a trap), source (human, simulated or
-            vlm:NAME; default human) and order_index (default: the order of a person's rows). Other columns are ignored.
+            vlm:NAME; default human), order_index (default: the order of a person's rows) and rt_active_ms (ms to the
+            answer). Other columns are ignored.
         pairs: table `pairs`; rows that are no traps must name one of its pairs.
         run: name of the run, written into the rows.
 
@@ -35,7 +36,23 @@ def read_votes(path: str | Path, pairs: "pd.DataFrame", run: str) -> "pd.DataFra
         HlfError: no such file, not a CSV, no row, a missing column, an unknown pair, an answer other than 0 or 1, or
             two answers of one person to one pair. Rows are counted as a text editor does: the header is row 1.
     """
-    table = _read(Path(path))
+    table = apply_screening(check_votes(_read(Path(path)), pairs, run, path))
+    return conform(table.sort_values(["participant", "order_index", "pair_id"]), "votes")
+
+
+def check_votes(table: "pd.DataFrame", pairs: "pd.DataFrame", run: str, path: str | Path) -> "pd.DataFrame":
+    """Rows of text as rows of table `votes`, each checked; `valid` is left to the caller.
+
+    Args:
+        table: columns REQUIRED and OPTIONAL as text, "" where missing.
+        pairs: table `pairs`.
+        run: name of the run.
+        path: file to name when something is wrong.
+
+    Raises:
+        HlfError: as `read_votes`.
+    """
+    table = table.copy()
     _refuse(table["participant"] == "", table["participant"], path, "have no participant", "give every person a name")
     table["is_trap"] = _flags(table, path)
     known = table["pair_id"].isin(set(pairs["pair_id"])) | table["is_trap"]
@@ -49,9 +66,12 @@ def read_votes(path: str | Path, pairs: "pd.DataFrame", run: str) -> "pd.DataFra
     _refuse(~known_source, table["source"], path, "have an unknown source", "use human, simulated or vlm:NAME")
     table["trap_answer"] = table["trap_answer"].where(table["is_trap"], "-1")
     table["order_index"] = _order(table, path)
-    table = table.astype({"answer": "int64", "trap_answer": "int64"}).assign(run=run)
-    table = apply_screening(table).sort_values(["participant", "order_index", "pair_id"])
-    return conform(table, "votes")
+    given = table["rt_active_ms"]
+    _refuse(
+        ~given.str.fullmatch(r"(\d{1,9}(\.\d+)?)?"), given, path, "have an rt_active_ms below 0 or no number", "give ms"
+    )
+    table["rt_active_ms"] = given.where(given != "", "nan").astype(float)
+    return table.astype({"answer": "int64", "trap_answer": "int64"}).assign(run=run)
 
 
 def _read(path: Path) -> "pd.DataFrame":

@@ -19,6 +19,8 @@ TRAP_STRENGTH = 2.0
 CARELESS_KINDS = ("coin", "always_no", "too_fast")
 # a person who answers too fast sees about a third of the pairs; our choice
 TOO_FAST_LAPSE = 0.7
+# medians of the time to an answer, in ms; our choice
+USUAL_MS, TOO_FAST_MS = 3000.0, 300.0
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,17 @@ class Observer:
         import numpy as np
 
         return (rng.random(strength.shape) < self.p_yes(strength)).astype(np.int64)
+
+    def answer(self, strength: float, rng: "np.random.Generator") -> tuple[int, int]:
+        """One drawn answer (1 = "the content changed") and the time it took, in ms.
+
+        Times are log-normal; doubtful changes take up to twice as long, people who answer too fast a tenth.
+        """
+        import numpy as np
+
+        p = float(self.p_yes(np.float64(strength)))  # type: ignore[arg-type]
+        median = TOO_FAST_MS if self.kind == "too_fast" else USUAL_MS * (1 + 4 * p * (1 - p))
+        return int(rng.random() < p), round(median * float(rng.lognormal(0.0, 0.35)))
 
 
 def draw_observer(participant: str, careless: float, rng: "np.random.Generator") -> Observer:
