@@ -23,7 +23,7 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-@pytest.mark.parametrize("name", ["torch", "paper"])
+@pytest.mark.parametrize("name", ["torch", "paper", "study"])
 def test_conda_environment_equals_the_lock(name: str) -> None:
     environment = yaml.safe_load((ROOT / f"envs/{name}.yaml").read_text())
     packages = next(d["pip"] for d in environment["dependencies"] if isinstance(d, dict))
@@ -43,9 +43,12 @@ def test_lock_pins_every_version_and_fits_the_ranges() -> None:
     locked = {normal(n): v for n, v in LOCK.items()}
     extras = PROJECT["optional-dependencies"]
     # cluster plugins are for those who have a cluster
-    wanted = PROJECT["dependencies"] + extras["metric"] + extras["workflow"] + extras["dev"]
+    wanted = PROJECT["dependencies"] + [t for name in ("metric", "study", "workflow", "dev") for t in extras[name]]
     for text in wanted:
         requirement = Requirement(text)
+        if requirement.name == "hlf":  # one extra holds another
+            assert requirement.extras <= set(extras)
+            continue
         assert requirement.specifier.contains(locked[normal(requirement.name)]), text
 
 
@@ -70,6 +73,7 @@ def test_the_library_alone_pulls_no_workflow_in() -> None:
         {normal(Requirement(t).name) for t in texts} for texts in (PROJECT["dependencies"], extras["metric"])
     )
     heavy = {"diffusers", "snakemake", "pyiqa", "torchmetrics", "matplotlib", "scikit-image", "jinja2", "segno"}
+    heavy |= {"fastapi", "sqlalchemy", "uvicorn", "playwright"}
     assert not heavy & (core | metric) and not metric & core
     assert "transformers" in metric and "transformers" not in core
 
@@ -83,6 +87,8 @@ PAGES = [
     "docs/mini_zoo.md",
     "docs/mini_diffusion.md",
     "docs/metric_behaviour.md",
+    "docs/study.md",
+    "docs/study_data.md",
 ]
 
 
@@ -98,13 +104,30 @@ def test_types_reach_those_who_import_the_library() -> None:
     assert "py.typed" in data and (ROOT / "workflow_scripts/hlf/py.typed").is_file()
 
 
+def test_every_file_of_the_library_is_installed() -> None:
+    package = ROOT / "workflow_scripts/hlf"
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["hlf"]
+    told = {p for pattern in patterns for p in package.glob(pattern)}
+    files = {p for p in package.rglob("*") if p.is_file() and "__pycache__" not in p.parts and p.suffix != ".py"}
+    assert {"consent.txt", "main.js", "study.css", "participant.html.j2"} <= {p.name for p in files}
+    assert files - told == set()
+
+
 def test_import_is_cheap() -> None:
-    code = (
-        "import sys, hlf, hlf.cli; print([m for m in ('torch', 'pandas', 'cv2', 'pyiqa', 'numpy') if m in sys.modules])"
-    )
+    heavy = ("torch", "pandas", "cv2", "pyiqa", "numpy", "sqlalchemy", "fastapi")
+    code = f"import sys, hlf, hlf.cli; print([m for m in {heavy} if m in sys.modules])"
     environment = {"PYTHONPATH": str(ROOT / "workflow_scripts"), "PATH": "/usr/bin:/bin"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_ci_installs_the_programs_that_tests_of_the_study_need() -> None:
+    script = (ROOT / ".ci/run").read_text()
+    called = re.findall(r"^need (\S+)", script, re.MULTILINE)
+    pattern = r"program\(\s*[\"'][\w-]+[\"'],\s*[\"']([\w-]+)[\"']"
+    used = {name for p in (ROOT / "tests").glob("*.py") for name in re.findall(pattern, p.read_text())}
+    assert {"chromium", "nginx", "postgresql"} <= used <= set(called)
+    assert "HLF_REQUIRE_ALL=1" in script
 
 
 def test_cards_stand_beside_every_mini_model() -> None:
