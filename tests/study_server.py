@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from contextlib import closing, contextmanager
@@ -179,8 +180,7 @@ class Postgres:
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory):
     # the parents of pytest's folders are closed to other users
-    folder = Path(f"/tmp/hlf-postgres-{os.getpid()}-{free_port()}")
-    folder.mkdir()
+    folder = Path(tempfile.mkdtemp(prefix="hlf-postgres-"))
     server = Postgres(folder)
     yield server
     server.stop("immediate")
