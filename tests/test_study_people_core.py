@@ -227,6 +227,24 @@ def test_taking_back_a_trap_answer_takes_back_its_verdict(make):
     assert not participant(study, person).counted and drift(study) == []
 
 
+def test_what_a_rejected_person_holds_is_no_load_and_leaves_none_behind(make):
+    study = make(trials=40, traps=24, trap_rate=4, votes_per_pair=4)
+    person, other = join(study), join(study)
+    while participant(study, person).counted:
+        one = study.next(person)[0][0]
+        answer(study, person, one, 1 - one.answer if one.answer >= 0 else 1)
+    queue = study.next(person)[0]
+    assert len(queue) == 3 and set(loads(study).values()) == {0}
+    study.release(person, queue[0].assignment, "load_error")
+    assert drift(study) == []
+    study.clock.pass_(6 * MINUTE)
+    study.next(other)
+    assert drift(study) == [] and sum(loads(study).values()) == 3
+    # late answers of somebody who does not count are kept, and count no more than the others
+    answer(study, person, queue[1])
+    assert drift(study) == [] and sum(loads(study).values()) == 3
+
+
 def test_pairs_of_rejected_people_open_again_and_the_study_completes(make):
     study = make(trials=30, traps=16, votes_per_pair=3)
     careless = [join(study) for _ in range(4)]

@@ -23,7 +23,7 @@ from hlf.study.running.platform import Platform
 from hlf.study.running.storage import tables
 from hlf.study.server import app as server_app
 from hlf.study.server import limits, serving
-from hlf.study.server.api import address
+from hlf.study.server.limits import address
 from hlf.study.server.security import MAX_BODY, Options
 from study_guest import BODIES, PASSWORD, PERSON, VISIT, Site, browser, form_token, paths, routes, sent
 from study_people import together

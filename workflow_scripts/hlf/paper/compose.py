@@ -32,6 +32,7 @@ TABLES = {
     "table4": (tuning.TABLE4_TITLE, tuning.TABLE4_READING),
     "table4_changes": (tuning.CHANGES_TITLE, tuning.CHANGES_READING),
 }
+HEADINGS = {"table4_changes": tuning.CHANGES_HEADINGS, "observers": study_report.OBSERVERS_HEADINGS}
 FOLDED = {"observers"}  # long tables, shown when asked for
 # the correlations' elsewhere
 BEST = {"behaviour": behaviour.BEST, "invariance": {}, "change_map": behaviour.MAP_BEST, "table4_changes": {}}
@@ -131,7 +132,7 @@ def _section(name: str, title: str, frame: "pd.DataFrame", note: str) -> TableSe
     """A table with what is marked and how its columns are called."""
     if name == "table4":
         return TableSection(name, title, frame, note, tuning.table4_best(frame), True, tuning.table4_headings(frame))
-    headings = tuning.CHANGES_HEADINGS if name == "table4_changes" else None
+    headings = HEADINGS.get(name)
     best, folded = BEST.get(name), name in FOLDED
     return TableSection(name, title, frame, _note(frame, note), best, headings=headings, folded=folded)
 

@@ -18,6 +18,7 @@ AGREEMENT_READING = (
     "test part."
 )
 OBSERVERS_TITLE = "Observers: what is known of each person"
+OBSERVERS_HEADINGS = {"median_s": "Median time (s)"}
 OBSERVERS_READING = (
     "First people whose votes do not count, then flagged ones. Unless a study chose more rules, only failed traps make "
     "votes not count; other flags are information, and no vote is deleted. Agreement is the correlation with the mean "
@@ -107,7 +108,7 @@ def observers(votes: "pd.DataFrame") -> "pd.DataFrame":
 
     Returns:
         Columns participant, counted ("yes" | "no"), votes, yes_rate, traps, traps_failed, agreement, sensitivity,
-        specificity, median_rt_ms where known, flags (names of rules of `study.flags`).
+        specificity, median_s (of the reaction time, in s) where known, flags (names of rules of `study.flags`).
 
     Raises:
         HlfError: a missing column, an empty table, or as `study.flags.measure_people`.
@@ -122,5 +123,6 @@ def observers(votes: "pd.DataFrame") -> "pd.DataFrame":
     table["counted"] = ["yes" if keep else "no" for keep in kept]
     table["place"] = kept * 2 + (table["flags"] == "")
     columns = ["participant", "counted", "votes", "yes_rate", "traps", "traps_failed", "agreement", "sensitivity"]
-    columns += ["specificity", *(["median_rt_ms"] if table["median_rt_ms"].notna().any() else []), "flags"]
+    table["median_s"] = table["median_rt_ms"] / 1000
+    columns += ["specificity", *(["median_s"] if table["median_s"].notna().any() else []), "flags"]
     return table.sort_values(["place", "participant"])[columns].reset_index(drop=True)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, func, select
 
-from hlf.study.running.assignment import add_load
+from hlf.study.running.holds import add_load
 from hlf.study.running.people import Person, Refused, set_counted
 from hlf.study.running.storage.tables import assignment, pair, participant, screening, vote_event
 from hlf.study.screening import passes

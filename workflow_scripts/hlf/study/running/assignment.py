@@ -1,17 +1,14 @@
-"""Giving pairs to people: holds, their expiry, and what comes next. Every function runs inside one transaction.
-
-A pair given to a person is held for some minutes. Holds count as load, so that a crowd that opens the same pair cannot
-overfill it; a hold that runs out gives the place back.
-"""
+"""Giving pairs to people: what comes next, and when a sitting ends. Every function runs inside one transaction."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, bindparam, func, select
 
 from hlf.seeds import generator
 from hlf.study.choice import Candidate, Frame, choose, sitting
+from hlf.study.running.holds import LIVE, add_load, expire, held, some_are_due
 from hlf.study.running.storage import TryAgain
 from hlf.study.running.storage.tables import assignment, pair, participant
 from hlf.study.settings import Settings
@@ -22,28 +19,12 @@ if TYPE_CHECKING:
     from hlf.study.running.people import Person
 
 MINUTE = 60_000  # ms
-LIVE = ("held", "voted")
 # a page that is open sends a sign of life every minute; after two and a half somebody counts as gone
 ONLINE = 150_000
 
 # statements of every trial, built once: building them anew takes longer than running them
 _OF_STUDY = and_(pair.c.study == bindparam("study"), pair.c.role == "trial", pair.c.enabled)
 _OPEN = and_(_OF_STUDY, pair.c.load < pair.c.target)
-_HELD = (
-    select(assignment)
-    .where(assignment.c.participant == bindparam("person"), assignment.c.state == "held")
-    .order_by(assignment.c.order_index)
-)
-_DUE = (
-    select(assignment.c.id)
-    .join(participant, participant.c.id == assignment.c.participant)
-    .where(assignment.c.study == bindparam("study"), assignment.c.state == "held")
-    .where(assignment.c.expires <= bindparam("now"))
-)
-# what another transaction is working on is left to it, and so is who it is working for: the trap rule may just be
-# taking that person's holds off the loads, and none may be taken off twice
-_DUE_FREE = _DUE.with_for_update(skip_locked=True, of=[assignment, participant])
-_ANY_DUE = _DUE.limit(1)
 _HAD = (
     select(
         assignment.c.pair, assignment.c.state, assignment.c.is_trap, assignment.c.order_index, pair.c.model,
@@ -68,11 +49,6 @@ _ONLINE = (
     .select_from(participant)
     .where(participant.c.study == bindparam("study"), participant.c.last_seen > bindparam("since"))
     .where(participant.c.finished.is_(None))
-)
-_ADD_LOAD = (
-    pair.update()
-    .where(pair.c.id == bindparam("number"), pair.c.role == "trial")
-    .values(load=pair.c.load + bindparam("change"))
 )
 _INSERT = assignment.insert()
 
@@ -101,7 +77,7 @@ def next_trials(
         chosen = _choose_one(connection, person, settings, frame, had, wait=not queue)
         if chosen is None:
             # while another transaction gives places back, nobody can say that nothing is left
-            if not queue and connection.execute(_ANY_DUE, {"study": person.study, "now": now}).first() is not None:
+            if not queue and some_are_due(connection, person.study, now):
                 raise TryAgain
             break
         had.append(chosen)
@@ -117,45 +93,6 @@ def read_frame(connection: "Connection", study: str, settings: Settings) -> Fram
     total = sum(counts.values())
     shares = {model: count / total for model, count in counts.items()}
     return Frame(min(settings.people_quota, total), settings.trap_rate, shares)
-
-
-def held(connection: "Connection", person: str) -> "list[Row[Any]]":
-    """Rows of a person's live holds, oldest first."""
-    return list(connection.execute(_HELD, {"person": person}))
-
-
-def expire(connection: "Connection", study: str, now: int) -> None:
-    """Give back the places of all holds of a study that have run out."""
-    found = connection.execute(_DUE_FREE, {"study": study, "now": now}).scalars().all()
-    if found:
-        end_holds(connection, found, "expired", "")
-
-
-def end_holds(connection: "Connection", ids: Iterable[str], state: str, reason: str) -> None:
-    """Set held assignments to "expired" or "released" and take them off the load of their pairs."""
-    mine = and_(assignment.c.id.in_(list(ids)), assignment.c.state == "held")
-    rows = connection.execute(
-        assignment.update().where(mine).values(state=state, reason=reason)
-        .returning(assignment.c.pair, assignment.c.participant)
-    ).all()  # fmt: skip
-    people = {row.participant for row in rows}
-    query = select(participant.c.id).where(participant.c.id.in_(people), participant.c.counted)
-    counted = set(connection.execute(query).scalars())
-    add_load(connection, Counter(row.pair for row in rows if row.participant in counted), -1)
-
-
-def extend_holds(connection: "Connection", person: "Person", settings: Settings, now: int) -> None:
-    """Heartbeat: the person is still there, so their holds live longer, up to the longest time."""
-    for row in held(connection, person.id):
-        until = min(now + settings.hold_seconds * 1000, row.issued + settings.hold_max_seconds * 1000)
-        if until > row.expires:
-            connection.execute(assignment.update().where(assignment.c.id == row.id).values(expires=until))
-
-
-def add_load(connection: "Connection", pairs: Mapping[int, int], sign: int) -> None:
-    """Add `sign` times a count to the load of pairs; traps have none. In order of number, so that nobody deadlocks."""
-    for number in sorted(pairs):
-        connection.execute(_ADD_LOAD, {"number": number, "change": sign * pairs[number]})
 
 
 def time_is_up(person: "Person", settings: Settings, now: int) -> bool:

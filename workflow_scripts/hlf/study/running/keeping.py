@@ -68,7 +68,7 @@ def _file_problems(connection: "Connection") -> list[str]:
 def _load_problems(connection: "Connection", study: str) -> list[str]:
     from sqlalchemy import select
 
-    from hlf.study.running.assignment import LIVE
+    from hlf.study.running.holds import LIVE
     from hlf.study.running.storage.tables import assignment, pair, participant
 
     counted = (

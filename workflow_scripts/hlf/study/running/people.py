@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, bindparam, delete, select, update
 
 from hlf.errors import HlfError
-from hlf.study.running.assignment import LIVE, add_load, end_holds, held
+from hlf.study.running.holds import LIVE, add_load, end_holds, held
 from hlf.study.running.storage.tables import (
     assignment,
     audit,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, select, update
 
-from hlf.study.running import answers, assignment, people, practice_round
+from hlf.study.running import answers, assignment, holds, people, practice_round
 from hlf.study.running.answers import Answer
 from hlf.study.running.opened import OpenedStudy
 from hlf.study.running.people import Person, Recruit, Refused
@@ -174,7 +174,7 @@ class Platform(OpenedStudy):
             self._need(connection, ("open",))
             one = answers.undo(connection, found, self.settings, key, now)
             progress = self._progress(connection, replace(found, outcome=None))
-            rows = [row for row in assignment.held(connection, person) if row.id == one]
+            rows = [row for row in holds.held(connection, person) if row.id == one]
             if not rows:
                 raise Refused(409, "this answer was given again in the meantime")
             return self._trials(connection, rows, progress.answered)[0], progress
@@ -186,15 +186,15 @@ class Platform(OpenedStudy):
 
         def work(connection: "Connection") -> None:
             found = people.lock_person(connection, person, self.now())
-            if one in [row.id for row in assignment.held(connection, found.id)]:
-                assignment.end_holds(connection, [one], "released", reason)
+            if one in [row.id for row in holds.held(connection, found.id)]:
+                holds.end_holds(connection, [one], "released", reason)
 
         self.storage.write(work)
 
     def heartbeat(self, person: str) -> None:
         """The page is open: holds live on."""
         now = self.now()
-        self.storage.write(lambda c: assignment.extend_holds(c, people.lock_person(c, person, now), self.settings, now))
+        self.storage.write(lambda c: holds.extend_holds(c, people.lock_person(c, person, now).id, self.settings, now))
 
     def finish(self, person: str, comment: str | None) -> Progress:
         """End the sitting after the last answer, with a comment or none; may be called again.

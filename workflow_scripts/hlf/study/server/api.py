@@ -1,7 +1,6 @@
 """The HTTP interface of people who take part: JSON in, JSON out, one method of `Platform` behind each."""
 
 import hashlib
-from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -11,6 +10,7 @@ from hlf.study.running.answers import Answer
 from hlf.study.running.consent import consent_text
 from hlf.study.running.people import Person, Recruit, Refused
 from hlf.study.server import bodies
+from hlf.study.server.limits import address
 from hlf.study.server.security import Cookies, same_token
 
 if TYPE_CHECKING:
@@ -77,18 +77,6 @@ class TooOften(Exception):
     def __init__(self, seconds: float) -> None:
         """Give the seconds."""
         self.seconds = seconds
-
-
-def address(request: Request) -> str:
-    """Address of the client, for limits only; kept nowhere. Of IPv6 the network: one household or server has 2^64."""
-    host = request.client.host if request.client else "-"
-    try:
-        found = ip_address(host)
-    except ValueError:
-        return host
-    if isinstance(found, IPv6Address):
-        return str(found.ipv4_mapped or IPv6Address(int(found) >> 64 << 64))
-    return host
 
 
 def phase_of(person: Person | None, status: str, invited: bool) -> str:

@@ -14,6 +14,7 @@ from hlf.study.running.people import Refused
 from hlf.study.server import pages
 from hlf.study.server.api import Callers, TooOften, participant_api
 from hlf.study.server.limits import Limits
+from hlf.study.server.rendering import told
 from hlf.study.server.security import Cookies, Frame, Options
 
 if TYPE_CHECKING:
@@ -56,12 +57,12 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(Refused)
     def refused(request: Request, error: Refused) -> "Response":
-        return pages.told(request, error.status, str(error))
+        return told(request, error.status, str(error))
 
     @app.exception_handler(TooOften)
     def too_often(request: Request, error: TooOften) -> "Response":
         seconds = max(1, round(error.seconds + 0.5))
-        response = pages.told(request, 429, f"too many requests; try again in {seconds} s")
+        response = told(request, 429, f"too many requests; try again in {seconds} s")
         response.headers["retry-after"] = str(seconds)
         return response
 
@@ -71,15 +72,15 @@ def _add_errors(app: FastAPI) -> None:
         first = error.errors()[0]
         known = first["loc"][:-1] if first["type"] == "extra_forbidden" else first["loc"]
         place = ".".join(str(part) for part in known if part != "body")[:100]
-        return pages.told(request, 422, f"the request is not valid at '{place}': {first['msg'][:200]}")
+        return told(request, 422, f"the request is not valid at '{place}': {first['msg'][:200]}")
 
     @app.exception_handler(HTTPException)
     def plain(request: Request, error: HTTPException) -> "Response":
-        response = pages.told(request, error.status_code, str(error.detail))
+        response = told(request, error.status_code, str(error.detail))
         response.headers.update(error.headers or {})  # which methods are allowed
         return response
 
     @app.exception_handler(HlfError)
     def broken(request: Request, error: HlfError) -> "Response":
         LOG.error("%s", error)
-        return pages.told(request, 503, "the study cannot answer at the moment; nothing is lost, please try again")
+        return told(request, 503, "the study cannot answer at the moment; nothing is lost, please try again")

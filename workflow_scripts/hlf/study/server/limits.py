@@ -7,6 +7,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
 
 # buckets kept before the full ones are dropped
 MANY = 10_000
@@ -74,3 +79,15 @@ class Limits:
         ]
         for name in full:
             del self._buckets[name]
+
+
+def address(request: "Request") -> str:
+    """Address of the client, for limits only; kept nowhere. Of IPv6 the network: one household or server has 2^64."""
+    host = request.client.host if request.client else "-"
+    try:
+        found = ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(found, IPv6Address):
+        return str(found.ipv4_mapped or IPv6Address(int(found) >> 64 << 64))
+    return host

@@ -18,7 +18,7 @@ from hlf.study.server.bodies import Line
 from hlf.study.server.owner_view import SAID, render
 
 if TYPE_CHECKING:
-    from hlf.study.server.owner import Pages
+    from hlf.study.server.owner_frame import Pages
 
 Step = Literal["open", "pause", "close"]
 # step -> the status it leads to, and the statuses it starts from

@@ -1,14 +1,14 @@
-"""Pages of people who take part: the join link, the one document of the study, and errors."""
+"""Pages of people who take part: the join link, and the one document of the study."""
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from fastapi.responses import HTMLResponse, RedirectResponse
 
 from hlf.study.running.people import Refused
+from hlf.study.server.limits import address
+from hlf.study.server.rendering import render
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -19,33 +19,9 @@ if TYPE_CHECKING:
 RECRUIT = ("PROLIFIC_PID", "STUDY_ID", "SESSION_ID")
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 
-TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined
-)
-
-
-def render(name: str, status: int = 200, **values: object) -> HTMLResponse:
-    """A page from a template; every value is escaped."""
-    return HTMLResponse(TEMPLATES.get_template(name).render(**values), status)
-
-
-def error_page(status: int, sentence: str) -> HTMLResponse:
-    """A page with one sentence."""
-    return render("error.html.j2", status, sentence=sentence)
-
-
-def told(request: Request, status: int, sentence: str) -> "Response":
-    """The sentence as a page for people, as JSON for scripts."""
-    # not request.url, which a header Host can bend
-    if request.scope["path"].startswith(("/api/", "/image/")):
-        return JSONResponse({"detail": sentence}, status)
-    return error_page(status, sentence)
-
 
 def participant_pages(callers: "Callers") -> APIRouter:
     """The join link and the document."""
-    from hlf.study.server.api import address
-
     router, platform = APIRouter(include_in_schema=False), callers.platform
 
     @router.get("/join/{code}")

@@ -13,7 +13,7 @@ from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 
-from hlf.study.server.pages import told
+from hlf.study.server.rendering import told
 
 if TYPE_CHECKING:
     from starlette.responses import Response
