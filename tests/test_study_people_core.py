@@ -71,6 +71,18 @@ def test_practice_goes_in_order_and_the_first_answer_stands(make):
     assert participant(study, person).practice == {"attempt": 1, "answers": {"1": 1 - right[0]}}
 
 
+def test_the_last_answer_of_a_failed_practice_may_be_sent_again(make):
+    study = make(practice=6)
+    person, _, _ = study.consent(CONSENT)
+    wrong = [1 - row.answer for row in study.practice_pairs()]
+    replies = [study.practise(person, number, answer) for number, answer in enumerate(wrong, 1)]
+    assert replies[-1].again and not replies[-1].passed
+    assert study.practise(person, 6, wrong[-1]) == replies[-1]
+    # the second attempt is as it was
+    assert not study.practise(person, 1, wrong[0]).finished
+    refused(409, study.practise, person, 6, wrong[-1])
+
+
 def test_who_fails_the_practice_may_repeat_it_once(make):
     study = make(practice=6)
     right = [row.answer for row in study.practice_pairs()]

@@ -61,6 +61,7 @@ def _add_running(parts: Commands) -> None:
     option(
         "--allow-http", action="store_true", help="serve other machines without HTTPS: cookies can be read on the way"
     )
+    option("--log", action="store_true", help="print a line per request: id, route, status, ms; nothing of the person")
     option("--no-limits", action="store_true", help="do not limit requests; for tests with robots only")
     option("--frame-ancestors", default="'none'", metavar="HOSTS", help="sites that may show the study in a frame")
     invite = _part(parts, "invite", "print a link for people", run.invite)

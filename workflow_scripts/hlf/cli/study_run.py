@@ -2,6 +2,7 @@
 
 import argparse
 import getpass
+import logging
 import secrets
 import shutil
 import sys
@@ -98,6 +99,8 @@ def serve(args: argparse.Namespace) -> int:
             "--public-url https://..., or say --allow-http"
         )
     print(f"study '{study.id}' at {url}; dashboard at {url}/owner; stop with Ctrl+C", flush=True)
+    if args.log:
+        logging.getLogger("hlf.study.server").setLevel(logging.INFO)
     options = Options(secure=secure, limits=not args.no_limits, frame_ancestors=args.frame_ancestors)
     run_server(study.platform(), options, args.host, args.port, args.trusted_proxy)
     return 0

@@ -57,6 +57,11 @@ def answer(connection: "Connection", person: Person, settings: Settings, number:
     state = person.practice
     if not 1 <= number <= len(rows):
         raise Refused(404, f"there is no practice pair {number}")
+    before = state.get("before", {})
+    if number == len(rows) > 1 and not state["answers"] and before.get(str(number)) == given:
+        # the reply to the last answer of the failed attempt was lost, and this is the same answer again
+        row = rows[number - 1]
+        return Feedback(given == row.answer, row.answer, row.reason, True, False, True)
     known = state["answers"].get(str(number))
     if known is None and (person.passed or person.outcome is not None or number != done(person) + 1):
         raise Refused(409, f"practice pair {number} is not the next one")
@@ -76,7 +81,9 @@ def _keep(
     now: int,
 ) -> None:  # fmt: skip
     # a second attempt begins empty, a failed last one stays as it was
-    state = {"attempt": attempt + 1, "answers": {}} if again else {"attempt": attempt, "answers": answers}
+    state: dict[str, Any] = {"attempt": attempt, "answers": answers}
+    if again:
+        state = {"attempt": attempt + 1, "answers": {}, "before": answers}
     mine = participant.c.id == person.id
     connection.execute(update(participant).where(mine).values(practice=state, passed=bool(passed)))
     if passed is False and not again:
