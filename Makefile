@@ -55,9 +55,8 @@ bench: .venv/.ready
 
 docs: demo
 	mkdir -p docs/images
-	cp $(addprefix results/mini/figures/,examples.png figure4.png ranking.png reliability.png similarity.png) docs/images/
-	# as JPEG: pictures of pictures are large, and the history keeps every version
-	$(BIN)/python -c "from PIL import Image; [Image.open(f'results/mini/figures/{n}.png').convert('RGB').save(f'docs/images/{n}.jpg', quality=75) for n in ('figure1', 'figure3', 'figure6')]"
+	cp results/mini/figures/examples.png docs/images/
+	$(BIN)/python docs/copy_pictures.py
 	(echo "# Tables of the mini run"; echo; echo "Written by \`make docs\` from results/mini/tables."; \
 	  for t in sr_models agreement table2 table3 table4 table4_changes leave_one_out calibration ceiling strata; do echo; cat results/mini/tables/$$t.md; done) > docs/mini_results.md
 
