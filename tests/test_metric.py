@@ -81,7 +81,8 @@ def test_tuning_learns_and_keeps_the_best_epoch(study, tmp_path):
     history = tune(backbone, data, tmp_path / "work")
     assert [h["epoch"] for h in history] == [0, 1, 2, 3, 4]
     assert history[-1]["train_loss"] < 0.7 * history[0]["train_loss"]
-    assert history[-1]["train_srcc"] > history[0]["train_srcc"]
+    # scores of two levels allow no more than this, which the untouched backbone may reach already
+    assert history[-1]["train_srcc"] >= history[0]["train_srcc"] and history[-1]["train_srcc"] > 0.87
     best = min(h["validation_loss"] for h in history)
     # the weights that are left are those of the best epoch, not of the last
     left = metric_train._validate(backbone, data[1], 4)
