@@ -1,4 +1,4 @@
-"""Copy figures of the mini run into docs/images, small: the history keeps every version of them (called by make docs)."""
+"""Copy figures of the mini run into docs/images, small: the history keeps every version (called by make docs)."""
 
 from pathlib import Path
 
