@@ -108,41 +108,40 @@ def test_a_gt_seen_just_now_waits_while_another_is_open(case):
     assert late == sorted(late)
 
 
+def first_of(case):
+    """The pair that comes first, None when none is open, and how far each model would be above its share if shown."""
+    candidates, shares, seen, _, _ = case
+    order = run_choose(*case)
+    count = sum(seen.values()) + 1
+    ahead = {model: seen[model] + 1 - count * share for model, share in shares.items()}
+    return next((one for one in candidates if one.pair == order[0]), None) if order else None, ahead
+
+
 @given(situations())
 def test_a_model_ahead_of_its_share_waits_while_another_is_open(case):
-    candidates, shares, seen, recent, _ = case
-    order = run_choose(*case)
-    if not order:
-        return
-    first = next(one for one in candidates if one.pair == order[0])
-    count = sum(seen.values()) + 1
-
-    def ahead(model):
-        return seen[model] + 1 - count * shares[model]
-
+    candidates, recent = case[0], case[3]
+    first, ahead = first_of(case)
     # above its share by one or more once it is shown
-    if ahead(first.model) >= 1 + 1e-6:
+    if first is not None and ahead[first.model] >= 1 + 1e-6:
         others = [one for one in candidates if (one.image_id in recent) == (first.image_id in recent)]
-        assert all(ahead(one.model) >= 1 - 1e-6 for one in others)
+        assert all(ahead[one.model] >= 1 - 1e-6 for one in others)
 
 
 @given(situations())
 def test_among_allowed_pairs_the_least_loaded_comes_first_then_the_model_seen_least(case):
-    candidates, shares, seen, recent, _ = case
-    order = run_choose(*case)
-    if not order:
+    candidates, recent = case[0], case[3]
+    first, ahead = first_of(case)
+    if first is None:
         return
-    first = next(one for one in candidates if one.pair == order[0])
-    count = sum(seen.values()) + 1
 
     def group(one):
-        ahead = seen[one.model] + 1 - count * shares[one.model]
-        return (one.image_id in recent, round(ahead, 9) >= 1, min(round(ahead, 9), 0)), one.load, ahead
+        over = round(ahead[one.model], 9)
+        return one.image_id in recent, over >= 1, min(over, 0)
 
-    equals = [one for one in candidates if group(one)[0] == group(first)[0]]
+    equals = [one for one in candidates if group(one) == group(first)]
     assert first.load == min(one.load for one in equals)
     least = [one for one in equals if one.load == first.load]
-    assert group(first)[2] <= min(group(one)[2] for one in least) + 1e-9
+    assert ahead[first.model] <= min(ahead[one.model] for one in least) + 1e-9
 
 
 def test_chance_decides_between_equals():

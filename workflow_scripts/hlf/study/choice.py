@@ -63,10 +63,10 @@ def choose(
 ) -> list[int]:
     """Numbers of the candidates, the one to show first.
 
-    The least loaded pair comes first, so that votes per pair stay even; among equals the SR model that this person has
-    seen too little of, then chance. A model that the person has seen one pair more of than its share waits while others
-    are left, so that a person's bias does not become a bias between models. Pairs of a GT that the person has just seen
-    wait too.
+    Pairs of a GT that the person has just seen wait while others are left. So do those of an SR model that would then
+    be one pair above its share of the person's pairs; a model that would still be below its share goes first, the one
+    furthest below before all: a person's bias must not become a bias between models. Among the rest the least loaded
+    pair comes first, so that votes per pair stay even, then the model seen least, then chance.
 
     Args:
         candidates: pairs open to the person.

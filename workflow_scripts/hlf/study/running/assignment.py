@@ -101,7 +101,7 @@ def time_is_up(person: "Person", settings: Settings, now: int) -> bool:
 
 
 class _Given:
-    """A pair just chosen, with the columns that `_had` reads."""
+    """A pair just chosen, with the columns that `_HAD` reads."""
 
     def __init__(self, row: "Row[Any]", order_index: int) -> None:
         self.pair, self.model, self.image_id, self.answer = row.id, row.model, row.image_id, row.answer
