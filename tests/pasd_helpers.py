@@ -10,7 +10,7 @@ from hlf.files import write_json
 from hlf.nets import pasd as nets
 from hlf.zoo.load import load_strict
 from seesr_helpers import SCHEDULER, TINY_VAE, write_text_encoder, write_unet
-from vectors import vector_dir
+from vectors import key_list, vector_dir
 
 FOLDER = vector_dir("pasd")
 MANIFEST = json.loads((FOLDER / "manifest.json").read_text())
@@ -45,7 +45,7 @@ def close_levels(name, ours, theirs, allowed):
 
 def keys(name):
     """Names to shapes of a full-size key list, its head checked."""
-    content = json.loads((FOLDER / f"keys_{name}.json").read_text())
+    content = key_list("pasd", name)
     assert len(content["keys"]) == content["tensors"]
     return {k: tuple(shape) for k, (shape, _) in content["keys"].items()}
 

@@ -16,7 +16,7 @@ from hlf.nets import stablesr_structure as structure
 from hlf.nets import stablesr_vae as cfw
 from hlf.sr.diffusion import sampling
 from seesr_helpers import SCHEDULER, TINY_UNET, TINY_VAE, write_text_encoder
-from vectors import vector_dir
+from vectors import key_list, vector_dir
 
 FOLDER = vector_dir("stablesr")
 MANIFEST = json.loads((FOLDER / "manifest.json").read_text())
@@ -30,7 +30,7 @@ def read(file):
 
 def keys_of(name):
     """Names to shapes of a full-size key list."""
-    listed = json.loads((FOLDER / f"keys_{name}.json").read_text())["keys"]
+    listed = key_list("stablesr", name)["keys"]
     return {key: tuple(shape) for key, (shape, _) in listed.items()}
 
 

@@ -1,5 +1,6 @@
 """What makes a finished result stale, and what does not."""
 
+import atexit
 import os
 import shutil
 
@@ -58,6 +59,7 @@ def package(tmp_path, monkeypatch):
 
 
 def forget():
+    digest._codes.clear()
     for function in (digest.code_digest, digest._tree, digest._content, digest._imports):
         function.cache_clear()
 
@@ -137,6 +139,51 @@ def test_a_renamed_module_and_a_moved_checkout(package, tmp_path):
     model = digest.PACKAGE / "model.py"
     model.write_text(model.read_text().replace("hlf.tools", "hlf.aids"))
     assert code(digest.PACKAGE) != before
+
+
+def test_digests_are_kept_while_no_file_changes(package, tmp_path, monkeypatch):
+    script, store, read = package.parent / "job.py", tmp_path / "codes.json", []
+    real = digest._code_digest
+    monkeypatch.setattr(digest, "_code_digest", lambda *of: read.append(of) or real(*of))
+
+    def again(modules=()):
+        forget()
+        read.clear()
+        keep = digest.remember_codes(store)
+        found = digest.code_digest(script, modules)
+        keep()
+        atexit.unregister(keep)
+        return found
+
+    first = again()
+    assert read and store.is_file()
+    assert again() == first and read == []
+    assert again(("hlf.plug",)) != first and read != []  # other modules are another digest, and kept beside it
+    assert again() == first and again(("hlf.plug",)) != first and read == []
+    tools = package / "tools.py"
+    tools.write_text(tools.read_text() + "\n")  # a touched file costs time only
+    assert again() == first and read != []
+    assert again() == first and read == []
+    tools.write_text(tools.read_text().replace("x / TWO", "x // TWO"))
+    assert again() != first and read != []
+    (package / "other.py").write_text("")
+    again()
+    assert read != []
+    store.write_text("{broken")
+    again()
+    assert read != []
+    again()
+    assert read == []
+
+
+def test_digests_taken_while_a_file_changed_are_not_kept(package, tmp_path):
+    forget()
+    keep = digest.remember_codes(tmp_path / "codes.json")
+    digest.code_digest(package.parent / "job.py")
+    (package / "tools.py").write_text("def halve(x):\n    return x\n")
+    keep()
+    atexit.unregister(keep)
+    assert not (tmp_path / "codes.json").exists()
 
 
 def test_key_holds_every_setting_by_name(package):

@@ -10,7 +10,7 @@ from hlf.images import read_image
 from hlf.iqa.afine import Afine, build_heads, build_parts, sections
 from hlf.iqa.picture import Picture
 from hlf.zoo.load import read_state
-from vectors import vector_dir
+from vectors import key_list, vector_dir
 
 FOLDER = vector_dir("metrics")
 FORMULA = read_json(FOLDER / "afine_formula.json")
@@ -80,7 +80,7 @@ def test_golden_metrics_afine_combination(metric):
 def test_golden_metrics_afine_names():
     from pyiqa.archs.afineclip_model import AFINECLIP
 
-    wanted = read_json(FOLDER / "keys_afine.json")
+    wanted = key_list("metrics", "afine")
     with torch.device("meta"):
         clip = AFINECLIP(512, 224, 12, 768, 32, 77, 49408, 512, 8, 12).state_dict()
     assert {name: list(tensor.shape) for name, tensor in clip.items()} == shapes(wanted["finetuned_clip"])

@@ -11,7 +11,7 @@ from hlf.iqa.joint import load_joint
 from hlf.iqa.joint_images import detector_input, shuffle_patches, structure_image
 from hlf.iqa.pixels import centre
 from hlf.nets import joint as net
-from vectors import vector_dir
+from vectors import key_list, vector_dir
 
 FOLDER = vector_dir("metrics")
 MANIFEST = read_json(FOLDER / "manifest.json")
@@ -33,7 +33,7 @@ def full(tmp_path_factory):
 
 def test_golden_joint_official_keys() -> None:
     with torch.device("meta"):
-        same_keys(net.Joint(**net.OFFICIAL), read_json(FOLDER / "keys_joint.json"), 511)
+        same_keys(net.Joint(**net.OFFICIAL), key_list("metrics", "joint"), 511)
 
 
 def noise(seed):

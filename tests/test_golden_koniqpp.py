@@ -10,7 +10,7 @@ from hlf.files import read_json
 from hlf.images import read_image
 from hlf.iqa.koniqpp import load_koniqpp
 from hlf.nets import koniqpp as net
-from vectors import vector_dir
+from vectors import key_list, vector_dir
 
 FOLDER = vector_dir("metrics")
 GOLDEN = read_json(FOLDER / "manifest.json")["koniqpp"]
@@ -48,7 +48,7 @@ def maps(network, x):
 
 def test_golden_koniqpp_official_keys() -> None:
     with torch.device("meta"):
-        same_keys(net.KonIQpp(**net.OFFICIAL), read_json(FOLDER / "keys_koniqpp.json"), 860)
+        same_keys(net.KonIQpp(**net.OFFICIAL), key_list("metrics", "koniqpp"), 860)
 
 
 def test_golden_koniqpp_tensor_at_full_size(full) -> None:

@@ -17,7 +17,7 @@ from hlf.sr import swinir as swinir_model
 from hlf.sr.registry import load_upscaler
 from hlf.zoo.entries import ENTRIES
 from sr_helpers import write_model
-from vectors import vector_dir
+from vectors import key_list, vector_dir
 
 FOLDER = vector_dir("bsrgan")
 NETS = json.loads((FOLDER / "manifest.json").read_text())["nets"]
@@ -132,7 +132,7 @@ def build(name):
     ],
 )
 def test_golden_full_size_keys(name):
-    manifest = json.loads((FOLDER / f"keys_{name}.json").read_text())
+    manifest = key_list("bsrgan", name)
     # SwinIR reads numbers out of tensors while it is built, which the meta device cannot
     with torch.device("meta" if name == "rrdbnet_x4" else "cpu"):
         network, state = build.__wrapped__(name)

@@ -1,7 +1,6 @@
 """Networks of SeeSR, RAM and DAPE against outputs and key lists of the official programs."""
 
 import copy
-import json
 
 import pytest
 import torch
@@ -12,7 +11,8 @@ from hlf.nets import seesr as nets
 from hlf.nets.ram_files import UNUSED, load_ram, lora_shapes, merge_dape
 from hlf.nets.stock import copy_encoder
 from hlf.zoo.load import load_strict
-from seesr_helpers import CASES, CONFIG, FOLDER, close, controlnet, image, ram, ram_config, read, unet
+from seesr_helpers import CASES, CONFIG, close, controlnet, image, ram, ram_config, read, unet
+from vectors import key_list
 
 
 @pytest.fixture(autouse=True)
@@ -22,11 +22,11 @@ def one_thread():
 
 def keys(name):
     """Names to shapes of a full-size key list."""
-    return {k: tuple(v["shape"]) for k, v in json.loads((FOLDER / f"keys_{name}.json").read_text())["keys"].items()}
+    return {k: tuple(v["shape"]) for k, v in key_list("seesr", name)["keys"].items()}
 
 
 def config(name):
-    return json.loads((FOLDER / f"keys_{name}.json").read_text())["meta"]["config"]
+    return key_list("seesr", name)["meta"]["config"]
 
 
 def shapes(network):
@@ -43,10 +43,7 @@ def test_golden_seesr_full_size_keys(name):
     ours = shapes(network)
     print(f"{name}: {len(ours)} tensors")
     assert ours == keys(name)
-    assert (
-        sum(p.numel() for p in network.parameters())
-        == json.loads((FOLDER / f"keys_{name}.json").read_text())["meta"]["n_elements"]
-    )
+    assert sum(p.numel() for p in network.parameters()) == key_list("seesr", name)["meta"]["n_elements"]
 
 
 def test_golden_seesr_full_size_trainable():

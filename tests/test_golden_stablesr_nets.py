@@ -29,6 +29,7 @@ from stablesr_helpers import (
     unet,
     unet_config,
 )
+from vectors import key_list
 
 CONFIG = golden_configs()
 MAP = json.loads((FOLDER / "keymap_to_diffusers.json").read_text())
@@ -99,7 +100,7 @@ def test_golden_stablesr_keymap(part):
 
 
 def test_golden_stablesr_full_size_counts():
-    tables, groups = full_size(), json.loads((FOLDER / "keys_stablesr_ckpt.json").read_text())["groups"]
+    tables, groups = full_size(), key_list("stablesr", "stablesr_ckpt")["groups"]
     for part, prefix in (("unet", keys.UNET), ("structure", keys.STRUCTURE), ("first_stage_vae", keys.VAE)):
         network, table = tables[part]
         assert len(table) == groups[prefix]["keys"]

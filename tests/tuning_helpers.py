@@ -16,7 +16,10 @@ from workflow_helpers import ROOT
 ZOO = ROOT / "resources/zoo/mini"
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
 # three epochs of two steps
-SMALL = {"images": 4, "crop": 96, "epochs": 3, "batch_size": 2, "checkpoint_every": 1, "sample_every": 99, "samples": 1}
+SMALL = {
+    "images": 4, "crop": 96, "epochs": 3, "step_images": 2, "batch_size": 2, "checkpoint_every": 1,
+    "sample_every": 99, "samples": 1,
+}  # fmt: skip
 
 
 @functools.cache
@@ -41,7 +44,7 @@ def small_task(root, alpha=0.1, **settings):
         "sr.seesr": {"steps": 2, "process_size": 96},
     }  # fmt: skip
     chosen = pd.DataFrame(choose(tuning, 3, []), columns=["image_id", "file"])
-    folders = Folders(*(root / name for name in ("work", "events", "samples", "model")))
+    folders = Folders(*(root / name for name in ("work", "events", "samples", "model", "logs")))
     return task_of(alpha, rest, tuning, ZOO, metric(), chosen, "cpu", folders, "A test.")
 
 

@@ -97,11 +97,23 @@ def scripts_of_rules() -> dict[str, tuple[str, str]]:
 
 
 def result_bytes(project: Path, run: str = "tiny") -> dict[str, bytes]:
-    """Bytes of every table, figure and report of a run; timing, logs, benchmarks and shards are no results."""
+    """Bytes of every table, figure and report of a run; timing, logs, benchmarks and shards are no results.
+
+    Of the report without the cost sheet, which tells seconds and megabytes of this very run; the page marks its ends.
+    And without provenance.json, which tells times and the machine, and packages for others, which not every run makes.
+    """
     root = project / "results" / run
     kinds = (".parquet", ".csv", ".md", ".tex", ".pdf", ".png", ".html", ".safetensors", ".json")
-    skip = ("timing", "logs", "benchmarks", "shards", ".work")
-    files = [p for p in sorted(root.rglob("*")) if p.is_file() and p.suffix in kinds]
+    skip = ("timing", "logs", "benchmarks", "shards", ".work", "release")
+    files = [p for p in sorted(root.rglob("*")) if p.is_file() and p.suffix in kinds and p.name != "provenance.json"]
     return {
-        str(p.relative_to(root)): p.read_bytes() for p in files if not set(p.relative_to(root).parts[:-1]) & set(skip)
+        str(p.relative_to(root)): without_costs(p.read_bytes())
+        for p in files
+        if not set(p.relative_to(root).parts[:-1]) & set(skip)
     }
+
+
+def without_costs(data: bytes) -> bytes:
+    """A file without the one part of the report that is measured anew in each run; other files hold no such part."""
+    begin, end = (f"<!-- measured in this run: {word} -->".encode() for word in ("begin", "end"))
+    return re.sub(re.escape(begin) + b".*?" + re.escape(end), begin + end, data, flags=re.DOTALL)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +11,60 @@ from hlf.errors import HlfError
 from hlf.iqa.registry import METRICS
 from hlf.sr.options import resolve
 from hlf.sr.registry import MODELS, model_module, registered
+from hlf.tuning.division import accumulation
 
 SCHEMA = Path(__file__).with_name("config.schema.json")
 RESERVED_RUNS = ("zoo",)  # results/zoo/ is where train_zoo works
-# keys of how a training is saved and shown, and who prepares its pictures; no rule's key holds them, so that
-# a finished training is not done again for another of them
-ASIDE = tuple(("tuning", key) for key in ("workers", "checkpoint_every", "keep", "sample_every", "samples"))
+# keys of how a training is saved and shown, and how its steps are computed: by how many GPUs, in which parts, with how
+# much memory; no rule's key holds them, so that a training is not begun or done again for another of them
+_WATCHED = ("checkpoint_every", "keep", "sample_every", "samples")
+_DIVIDED = ("workers", "processes", "batch_size", "gradient_checkpointing")
+ASIDE = tuple(("tuning", key) for key in (*_WATCHED, *_DIVIDED))
 # keys that say how work is divided or where it runs, and change no result
 NO_RESULT = (*((stage, "shards") for stage in ("degradation", "sr", "sampling", "iqa", "tuning")), *ASIDE)
 # keys that change one table of their own, which names them in full
 OWN_TABLE = (("sr", "baselines"),)
 SCALE = 4  # factor between LR and SR that the stages after sr expect
+
+
+def load(root: Path, overlays: Sequence[str | Path] = ()) -> dict[str, Any]:
+    """The configuration that the workflow in `root` would run with: config.yaml, then each overlay, checked.
+
+    Merged as the workflow does: groups key by key, lists and values replaced, later files over earlier ones.
+
+    Args:
+        root: folder of the Snakefile.
+        overlays: YAML files as given to `--configfile`.
+
+    Raises:
+        HlfError: a file that is missing or no YAML of keys and values, or see `check`.
+    """
+    config: dict[str, Any] = {}
+    for path in (Path(root) / "config.yaml", *map(Path, overlays)):
+        config = _merged(config, _read_yaml(path))
+    check(config)
+    return config
+
+
+def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """`base` with the values of `over`; where both hold a group, key by key."""
+    both = {k: _merged(base[k], v) for k, v in over.items() if isinstance(v, dict) and isinstance(base.get(k), dict)}
+    return {**base, **over, **both}
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf8"))
+    except OSError as error:
+        raise HlfError(f"configuration {path} cannot be read: {error.strerror}; name a YAML file") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise HlfError(f"configuration {path} is no YAML ({reason}); mend that line") from error
+    if not isinstance(found, dict):
+        raise HlfError(f"configuration {path} holds {type(found).__name__}, expected keys and values")
+    return found
 
 
 def check(config: dict[str, Any]) -> None:
@@ -113,9 +157,11 @@ def cross_problems(config: dict[str, Any]) -> list[str]:
     # SR models and pairs take the dataset only, so a shard beyond it would be empty
     everything = {"degradation": images["dataset"] + images["evaluation"], "tuning": images["evaluation"]}
     for stage in ("degradation", "sr", "sampling", *(["tuning"] if images["evaluation"] else [])):
-        count = everything.get(stage, images["dataset"])
-        if config[stage]["shards"] > count:
-            found.append(f"{stage}.shards is {config[stage]['shards']}, allowed is at most the {count} images it has")
+        count, given = everything.get(stage, images["dataset"]), config[stage]["shards"]
+        named = {f"{stage}.shards.{k}": v for k, v in given.items()} if isinstance(given, dict) else {}
+        for name, value in (named or {f"{stage}.shards": given}).items():
+            if value > count:
+                found.append(f"{name} is {value}, allowed is at most the {count} images it has")
     if config["iqa"]["shards"] > sampling["total"]:
         found.append(f"iqa.shards {config['iqa']['shards']} exceeds sampling.total {sampling['total']}")
     candidates = len(config["degradation"]["levels"]) * len(models)
@@ -133,6 +179,13 @@ def cross_problems(config: dict[str, Any]) -> list[str]:
     shown = config["paper"]["quality_measure"]
     if shown not in config["iqa"]["metrics"] or METRICS[shown].kind != "NR":
         found.append(f"paper.quality_measure is {shown}, allowed is one of iqa.metrics that sees SR alone (NR)")
+    found += shards_problems(config["sr"])
+    release = config["release"]
+    if release["images"] == "copy" and images["source"] == "folder" and not release["image_licence"]:
+        found.append(
+            "release.images is copy, but release.image_licence does not say under which licence photographs may be "
+            "published; name it, or set release.images to recipe"
+        )
     both = [name for name in models if name in config["sr"]["baselines"]]
     if both:
         found.append(f"sr.baselines names {', '.join(both)}, which sr.models holds too; keep each model in one of them")
@@ -142,6 +195,22 @@ def cross_problems(config: dict[str, Any]) -> list[str]:
         if config["resources"]["device"] == "cpu" and config[stage]["precision"] == "fp16"
     ]
     return found + metric_problems(config["metric"]) + tuning_problems(config)
+
+
+def shards_problems(sr: dict[str, Any]) -> list[str]:
+    """Sentences on numbers of shards by model, that lack a model or name one that this version of hlf does not know."""
+    given, found = sr["shards"], []
+    if not isinstance(given, dict):
+        return []
+    strangers = [name for name in given if name not in (*registered(), "default")]
+    if strangers:
+        found.append(
+            f"sr.shards names {', '.join(strangers)}, known are default and the SR models {', '.join(registered())}"
+        )
+    without = [name for name in (*sr["models"], *sr["baselines"]) if not {name, "default"} & set(given)]
+    if without:
+        found.append(f"sr.shards has no number for {', '.join(without)}; name it, or give a number for default")
+    return found
 
 
 def metric_problems(metric: dict[str, Any]) -> list[str]:
@@ -186,6 +255,10 @@ def tuning_problems(config: dict[str, Any]) -> list[str]:
             "images.evaluation is 0, but the variants of SeeSR are compared on such images; raise it, or leave the "
             "fine-tuning out with tuning.variants: []"
         )
+    try:
+        accumulation(tuning["step_images"], tuning["batch_size"], tuning["processes"])
+    except HlfError as error:
+        found.append(str(error))
     low, high = tuning["loss"]["timesteps"]
     if low > high:
         found.append(f"tuning.loss.timesteps is {[low, high]}, the first number must not exceed the second")
@@ -217,7 +290,7 @@ def scale(config: dict[str, Any]) -> str:
 
 def shown(config: dict[str, Any]) -> dict[str, Any]:
     """Configuration as the report shows it: without the keys that change no result, and without a password."""
-    groups = {k: v for k, v in config.items() if k not in ("zoo", "resources")}
+    groups = {k: v for k, v in config.items() if k not in ("zoo", "resources", "release")}
     kept = {
         k: {n: x for n, x in v.items() if (k, n) not in NO_RESULT} if isinstance(v, dict) else v
         for k, v in groups.items()

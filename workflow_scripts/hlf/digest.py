@@ -5,9 +5,13 @@ rule passes one canonical string: its settings by name and a digest of its scrip
 """
 
 import ast
+import atexit
+import contextlib
 import hashlib
 import json
-from functools import cache
+import os
+from collections.abc import Callable, Iterable
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +59,64 @@ def work_key(rule_key: str) -> str:
     return hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
+_codes: dict[str, str] = {}  # digests by script and modules that `remember_codes` found or that were taken since
+
+
+def remember_codes(store: Path) -> Callable[[], None]:
+    """Let `code_digest` answer from a file while nothing beside the scripts has changed.
+
+    Reading all modules takes longer than everything else that starts a workflow, and on a cluster each job starts it
+    twice. A file that is touched, moved or changed makes every digest be taken anew.
+
+    Args:
+        store: JSON file; one that is missing, broken or of other code is written anew.
+
+    Returns:
+        What keeps the digests taken since; called when the process ends, or earlier by whoever starts others.
+    """
+    stamp = _stamp()
+    try:
+        content = read_json(store)
+    except HlfError:
+        content = None
+    if isinstance(content, dict) and content.get("stamp") == stamp:
+        _codes.update(content["digests"])
+    keep = partial(_keep_codes, store, stamp, len(_codes))
+    atexit.register(keep)
+    return keep
+
+
+def _keep_codes(store: Path, stamp: str, known: int) -> None:
+    # where the checkout cannot be written, only time is lost
+    if len(_codes) > known and _stamp() == stamp:
+        with contextlib.suppress(HlfError):
+            write_json(store, {"stamp": stamp, "digests": _codes})
+
+
+def _stamp() -> str:
+    """Digest of names, sizes and times of all files that a `code_digest` may look at."""
+    digest = hashlib.blake2b(digest_size=8)
+    for folder, folders, names in os.walk(PACKAGE.parent):
+        folders[:] = sorted(name for name in folders if name != "__pycache__")
+        for name in sorted(names):
+            stat = os.stat(os.path.join(folder, name))  # noqa: PTH116, PTH118  # hundreds of files at each start
+            digest.update(f"{folder}/{name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
 @cache
 def code_digest(script: Path, modules: tuple[str, ...] = ()) -> str:
     """Sixteen hexadecimal digits of a script, the named modules, and all that they import of `hlf` or beside it.
 
     Comments, docstrings and layout do not count, so that explaining a line never costs a GPU hour.
     """
+    name = " ".join([str(script), *modules])
+    if name not in _codes:
+        _codes[name] = _code_digest(script, modules)
+    return _codes[name]
+
+
+def _code_digest(script: Path, modules: tuple[str, ...]) -> str:
     todo, found = [script, *(_module_file(m) for m in modules)], set()
     while todo:
         path = todo.pop()
@@ -167,21 +223,35 @@ def files_digest(paths: list[Path], cache_file: Path, root: Path | None = None) 
     missing = [p.relative_to(root).as_posix() if root else p.name for p in paths if not p.is_file()]
     if missing:
         return "missing: " + ", ".join(missing)
+    digests = file_hashes(paths, cache_file).values()
+    return hashlib.blake2b(" ".join(digests).encode(), digest_size=8).hexdigest()
+
+
+def file_hashes(
+    paths: Iterable[Path], cache_file: Path, hash_of: Callable[[Path], str] | None = None
+) -> dict[Path, str]:
+    """SHA-256 of files that are there, from `cache_file` where it knows them; see `files_digest`.
+
+    Args:
+        paths: of the files.
+        cache_file: see `files_digest`.
+        hash_of: takes the others' hashes; default: `hlf.files.sha256`.
+    """
     try:
         content = read_json(cache_file)
     except HlfError:
         content = None  # first use, or a damaged cache: the hashes are computed again
     known: dict[str, str] = content if isinstance(content, dict) else {}
-    digests, fresh = [], {}
+    found, fresh = {}, {}
     for path in paths:
         stat = path.stat()
         entry = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
         if entry not in known:
-            fresh[entry] = sha256(path)
-        digests.append(known.get(entry) or fresh[entry])
+            known[entry] = fresh[entry] = (hash_of or sha256)(path)
+        found[path] = known[entry]
     if fresh:
-        write_json(cache_file, known | fresh)
-    return hashlib.blake2b(" ".join(digests).encode(), digest_size=8).hexdigest()
+        write_json(cache_file, known)
+    return found
 
 
 def folder_digest(folder: Path) -> str:

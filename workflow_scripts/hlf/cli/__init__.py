@@ -1,6 +1,6 @@
-"""Command line of the library: `hlf sr`, `hlf iqa`, `hlf score`, `hlf study`. Every error is one sentence on stderr.
+"""Command line of the library: `hlf score`, `sr`, `iqa`, `study`, `zoo`, `plan`, `release`; errors are one sentence.
 
-Exit codes: 0 all done, 1 some images failed (listed in the results), 2 nothing could be done.
+Exit codes: 0 all done, 1 some of it failed or is missing (and is listed), 2 nothing could be done.
 """
 
 import argparse
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from hlf import __version__
-from hlf.cli import iqa, score, sr, study
+from hlf.cli import iqa, plan, release, score, sr, study, zoo
 from hlf.errors import HlfError
 
 
@@ -18,7 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="hlf", description="High-level fidelity of super-resolution.")
     parser.add_argument("--version", action="version", version=f"hlf {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (score, sr, iqa, study):
+    for command in (score, sr, iqa, study, plan, release, zoo):
         command.add(commands)
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")

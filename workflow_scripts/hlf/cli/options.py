@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from hlf.errors import HlfError
 from hlf.zoo.entries import ZOOS
 
 if TYPE_CHECKING:
@@ -24,3 +25,16 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", default="auto", choices=["auto", "cpu", "cuda"], help="where to compute (default: %(default)s)"
     )
+
+
+def checkout() -> Path:
+    """The folder of the Snakefile: this one where it has one, else the one that holds this package.
+
+    Raises:
+        HlfError: neither has one, as where hlf was installed without its workflow.
+    """
+    here, own = Path.cwd(), Path(__file__).resolve().parents[3]
+    for folder in (here, own):
+        if (folder / "Snakefile").is_file() and (folder / "config.yaml").is_file():
+            return folder
+    raise HlfError(f"{here} holds no Snakefile, and hlf was installed without one; go to the folder of the workflow")

@@ -14,14 +14,12 @@ from hlf.errors import HlfError
 from hlf.iqa.formulas import pyiqa_version
 from hlf.iqa.picture import Picture
 from hlf.iqa.registry import Source
+from hlf.zoo.expected import expected
 from hlf.zoo.load import check_state, read_state
 from hlf.zoo.registry import find_weights
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-# what the learned weights must look like: pyiqa itself accepts any file without a word and goes on with random ones
-_LPIPS_CHANNELS, _DISTS_CHANNELS = (64, 192, 384, 256, 256), 1475
 
 
 class Remembered:
@@ -82,25 +80,22 @@ def load(name: str, source: Source) -> Features:
 
 
 def _lpips(backbone: Path, learned: Path) -> "Callable[[Tensor, Tensor], Tensor]":
-    import torch
-
-    wanted = {f"lin{i}.model.1.weight": torch.empty(1, c, 1, 1) for i, c in enumerate(_LPIPS_CHANNELS)}
-    metric = _built("lpips", backbone, learned, wanted)
+    metric = _built("lpips", backbone, learned)
     metric.net.net.forward = Remembered(metric.net.net.forward)
     return metric  # type: ignore[no-any-return]
 
 
 def _dists(backbone: Path, learned: Path) -> "Callable[[Tensor, Tensor], Tensor]":
-    import torch
-
-    wanted = {name: torch.empty(1, _DISTS_CHANNELS, 1, 1) for name in ("alpha", "beta")}
-    metric = _built("dists", backbone, learned, wanted)
+    metric = _built("dists", backbone, learned)
     metric.net.forward_once = Remembered(metric.net.forward_once)
     return metric  # type: ignore[no-any-return]
 
 
-def _built(name: str, backbone: Path, learned: Path, wanted: "dict[str, Tensor]") -> Any:
-    """Pyiqa's metric from two files, which are checked first."""
+def _built(name: str, backbone: Path, learned: Path) -> Any:
+    """Pyiqa's metric from two files, of which it would take any as learned weights, and go on with random ones."""
+    import torch
+
+    wanted = {key: torch.empty(one.shape, device="meta") for key, one in expected(name)[0].tensors.items()}
     state = read_state(learned)
     # published files also hold constants of the network, which are no weights
     check_state(wanted, {key: value for key, value in state.items() if key in wanted}, learned)

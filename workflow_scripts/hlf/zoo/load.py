@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from hlf.errors import HlfError
 from hlf.files import read_json
+from hlf.zoo.shapes import Header, difference
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -175,28 +176,15 @@ def check_state(expected: "dict[str, Tensor]", state: "dict[str, Tensor]", path:
     """Compare `state` with the names and shapes of `expected`, whose values do not matter.
 
     Raises:
-        HlfError: names the first missing, mis-shaped, mis-typed, NaN-holding or unexpected key, and both shapes.
+        HlfError: names the first missing, mis-shaped, mis-typed, unexpected or NaN-holding key, and both shapes.
     """
     import torch
 
-    for key, own in expected.items():
-        if key not in state:
-            missing = sum(k not in state for k in expected)
-            raise HlfError(
-                f"checkpoint {path} lacks key '{key}', expected with shape {tuple(own.shape)} "
-                f"({missing} of {len(expected)} missing); it belongs to another model or size"
-            )
-        got = state[key]
-        if got.shape != own.shape or got.is_floating_point() != own.is_floating_point():
-            raise HlfError(
-                f"checkpoint {path}: key '{key}' expected as {tuple(own.shape)} {own.dtype}, "
-                f"received {tuple(got.shape)} {got.dtype}; it belongs to another model or size"
-            )
-        if torch.isnan(got).any():
+    own, found = (
+        {key: Header(tuple(one.shape), str(one.dtype)) for key, one in tensors.items()} for tensors in (expected, state)
+    )
+    if problem := difference(own, found):
+        raise HlfError(f"checkpoint {path}{': ' if problem.startswith('key') else ' '}{problem}")
+    for key, value in state.items():
+        if torch.isnan(value).any():
             raise HlfError(f"checkpoint {path}: key '{key}' holds NaN; the file is damaged, fetch it again")
-    unexpected = [key for key in state if key not in expected]
-    if unexpected:
-        raise HlfError(
-            f"checkpoint {path} has unexpected key '{unexpected[0]}' of shape {tuple(state[unexpected[0]].shape)} "
-            f"({len(unexpected)} in all); it belongs to another model or size"
-        )

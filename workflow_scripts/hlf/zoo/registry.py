@@ -8,6 +8,7 @@ from typing import Any
 
 from hlf.errors import HlfError
 from hlf.files import sha256
+from hlf.zoo.assets import assets
 from hlf.zoo.entries import ENTRIES, ZOOS, Entry
 
 
@@ -69,12 +70,32 @@ def needed(zoo: str, model: str, options: Mapping[str, Any]) -> list[str]:
 def weight_paths(zoo: str, folder: str | Path, name: str) -> list[Path]:
     """Where a model's own files are expected in `folder`, present or not; older names where only those exist."""
     wanted = entry(zoo, name)
-    older = dict(wanted.older)
     paths = []
     for file in wanted.files:
-        new, old = Path(folder) / file, Path(folder) / older.get(file, file)
-        paths.append(old if old.is_file() and not new.is_file() else new)
+        names = [file, *(old for new, old in wanted.older if new == file)]
+        paths.append(
+            next((path for path in (Path(folder) / one for one in names) if path.is_file()), Path(folder) / file)
+        )
     return paths
+
+
+def get_advice(zoo: str, name: str, file: str = "") -> str:
+    """How official files are got, to be put behind a sentence on their absence; "" for the mini zoo.
+
+    Args:
+        zoo: mini or official.
+        name: of the entry.
+        file: one of its files, whose size and hash are told where they are published.
+    """
+    if zoo != "official":
+        return ""
+    from hlf.zoo.content import megabytes
+    from hlf.zoo.expected import size_of
+
+    found = [one for one in assets()[name].files if one.path == file]
+    facts = [f"{'' if one.bytes else 'about '}{megabytes(size)}" for one in found if (size := size_of(one))]
+    facts += [f"SHA-256 {one.sha256}" for one in found if one.sha256]
+    return f", or run `hlf zoo fetch {name}`{'; expected ' if facts else ''}{', '.join(facts)}"
 
 
 def find_weights(zoo: str, folder: str | Path, name: str) -> list[Path]:
@@ -84,11 +105,11 @@ def find_weights(zoo: str, folder: str | Path, name: str) -> list[Path]:
         HlfError: unknown zoo or name, or a file is missing; names it, its source, licence and the folder to put it in.
     """
     wanted, paths = entry(zoo, name), weight_paths(zoo, folder, name)
-    for path in paths:
+    for file, path in zip(wanted.files, paths, strict=True):
         if not path.is_file():
             raise HlfError(
                 f"zoo '{zoo}' lacks the weights of '{name}': {path} does not exist; source: {wanted.source}, "
-                f"licence {wanted.licence}; put {path.name} into {path.parent}"
+                f"licence {wanted.licence}; put {path.name} into {path.parent}{get_advice(zoo, name, file)}"
             )
     return paths
 

@@ -12,13 +12,11 @@ from hlf.images import picture_key
 from hlf.nets import ram as ram_net
 from hlf.nets.ram import Ram, TagList
 from hlf.nets.ram_files import load_ram, merge_dape, read_tags
+from hlf.zoo.assets import assets
 from hlf.zoo.load import read_config, read_state
 
-# of the two lists in the official repositories; they stand in no checkpoint, and a wrong one would go unnoticed
-LIST_SHA256 = {
-    "ram_tag_list.txt": "5d96d2f7225527480ad773aaac76b6e5c08a18adf6eae9ca7d2ab923d5e7bd8b",
-    "ram_tag_list_threshold.txt": "b6f81d0de1bc7f9c251af512c413eae976c77dbfbadf700d4e3d90510f4c6447",
-}
+# of the two lists: they stand in no checkpoint, and a wrong one would go unnoticed
+LIST_SHA256 = {file.path: file.sha256 for file in assets()["ram"].files if file.format == "text"}
 _REMEMBERED = 64  # images; 0.3 MB each at full size
 
 
