@@ -17,6 +17,8 @@ pathvars:
 
 include: "rules/common.smk"
 include: "rules/keys.smk"
+include: "rules/resources.smk"
+include: "rules/start.smk"
 include: "rules/zoo.smk"  # the mini zoo, only when asked for: train_zoo
 include: "rules/images.smk"  # 3.1 ground truth
 include: "rules/degradation.smk"  # 3.1 LR images
@@ -32,7 +34,9 @@ include: "rules/tuning.smk"  # 5 SeeSR fine-tuned with the metric as a loss
 include: "rules/tuning_report.smk"  # Table 4, Figures 1, 6 and 7
 include: "rules/tables.smk"  # what the SR models do, Tables 2 and 3
 include: "rules/figures.smk"  # Figures 4 and 5 and others
+include: "rules/costs.smk"  # what the jobs took
 include: "rules/report.smk"  # one page
+include: "rules/release.smk"  # where results come from; packages for others, only when asked for: release
 
 
 onstart:
@@ -49,5 +53,6 @@ rule all:
     input:
         "<results>/report.html",
         "<results>/complete.txt",
+        "<results>/provenance.json",
         collect("<results>/tables/{table}.csv", table=TABLES),
         collect("<results>/figures/{figure}.pdf", figure=FIGURES),

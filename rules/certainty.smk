@@ -4,6 +4,13 @@ Inputs: as rules/metric.smk. Outputs: metric/<backbone>/{folds,left_out}.parquet
 """
 
 
+localrules:
+    leave_one_out,
+    calibration,
+    reliability,
+    ranking,
+
+
 rule crossvalidate_metric:
     """Fine-tune one backbone for each fold and seed, and score the fold left out."""
     input:
@@ -20,9 +27,9 @@ rule crossvalidate_metric:
     conda:
         "../envs/torch.yaml"
     resources:
-        mem_mb=12000,
-        runtime=2880,
-        gpu=gpus(),
+        mem_mb=memory("crossvalidate_metric", "backbone"),
+        runtime=minutes("crossvalidate_metric", "backbone"),
+        gpu=fold_gpus,
     params:
         key=crossvalidate_key,
     message:
@@ -47,8 +54,8 @@ rule leave_models_out:
     conda:
         "../envs/torch.yaml"
     resources:
-        mem_mb=12000,
-        runtime=1440,
+        mem_mb=memory("leave_models_out", "backbone"),
+        runtime=minutes("leave_models_out", "backbone"),
         gpu=gpus(),
     params:
         key=leave_out_key,

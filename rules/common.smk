@@ -1,8 +1,6 @@
 """Shared by every stage: path of the library, checked configuration, names, keys. Only functions here."""
 
-import json
 import os
-import platform
 import re
 import sys
 
@@ -20,15 +18,21 @@ from snakemake.exceptions import WorkflowError
 from hlf import config as hlf_config
 from hlf import digest
 from hlf.backbones.registry import BACKBONES
+from hlf.costs.jobs import shards as shard_count
 from hlf.errors import HlfError
 from hlf.study.server import screenshot
 from hlf.study import sources as study_sources
 from hlf.tuning.variants import BASELINE, IMAGE_MEASURES, variant_name
+from hlf import needs
+from hlf.zoo import first_use
 from hlf.zoo.entries import ENTRIES
-from hlf.zoo.registry import weight_paths
+from hlf.zoo.registry import get_advice, weight_paths
 from hlf.training.recipes import RECIPES, made_by
 
 ROOT = Path(workflow.basedir)
+HASHES = ROOT / ".snakemake" / "hlf_weights.json"  # of large files, by size and time
+# reading all modules anew would double the start of every job of a cluster
+keep_codes = digest.remember_codes(ROOT / ".snakemake" / "hlf_code.json")
 
 try:
     hlf_config.check(config)
@@ -114,9 +118,18 @@ wildcard_constraints:
     shard=r"\d{3}",
 
 
-def shards(stage):
-    """Zero-padded names of a stage's shards."""
-    return [f"{i:03d}" for i in range(config[stage]["shards"])]
+def shards(stage, model=""):
+    """Zero-padded names of a stage's shards, of one SR model where `sr.shards` tells them apart."""
+    return [f"{i:03d}" for i in range(shard_count(config, stage, model))]
+
+
+def model_shards(wildcards):
+    """Tables of the shards of one SR model."""
+    return collect(
+        "<results>/sr/{model}/shards/{shard}.parquet",
+        model=wildcards.model,
+        shard=shards("sr", wildcards.model),
+    )
 
 
 def fold_tables():
@@ -143,15 +156,16 @@ def key(script, *names, modules=(), **more):
 
 @cache
 def weights(name):
-    """Digest of a model's weight files in the zoo in use, for rule keys; tells when they are missing or unknown."""
+    """Digest of a model's weight files in the zoo in use, for rule keys; tells when they are missing, unknown or changed."""
     zoo = config["zoo"]["use"]
     if (zoo, name) not in ENTRIES:
         return f"missing: zoo '{zoo}' has no model '{name}' in this version of hlf"
     folder = ROOT / config["zoo"][zoo]
-    return digest.files_digest(
-        weight_paths(zoo, folder, name),
-        ROOT / ".snakemake" / "hlf_weights.json",
-        folder,
+    told = first_use.changed(folder, name, HASHES) if zoo == "official" else ""
+    return (
+        f"wrong: {told}"
+        if told
+        else digest.files_digest(weight_paths(zoo, folder, name), HASHES, folder)
     )
 
 
@@ -159,8 +173,7 @@ def weights(name):
 def reader_weights():
     """Digest of the content reader, which belongs to the mini zoo whatever the zoo in use."""
     folder = ROOT / config["zoo"]["mini"]
-    files = weight_paths("mini", folder, "reader")
-    return digest.files_digest(files, ROOT / ".snakemake" / "hlf_weights.json")
+    return digest.files_digest(weight_paths("mini", folder, "reader"), HASHES)
 
 
 def table_facts(*groups):
@@ -175,99 +188,6 @@ def table_facts(*groups):
 def gpus():
     """GPUs that a job with networks asks for."""
     return 0 if config["resources"]["device"] == "cpu" else 1
-
-
-# Snakemake's lock outlives a killed run and would refuse the same command; it says nothing of who holds it. So each run
-# notes its process, and a lock is removed when the noted process of this machine is gone (docs/design.md, "Resume").
-HOLDER = Path(".snakemake/hlf_holder.json")
-
-
-def this_process():
-    """Identity of the running Snakemake: machine, process number and its start time."""
-    import psutil
-
-    process = psutil.Process()
-    return {
-        "host": platform.node(),
-        "pid": process.pid,
-        "started": process.create_time(),
-    }
-
-
-def remove_stale_lock():
-    """Remove the lock of a killed run of this machine; the lock of a run that is alive stays."""
-    import psutil
-
-    if not HOLDER.is_file() or not any(Path(".snakemake/locks").glob("*.lock")):
-        return
-    holder = json.loads(HOLDER.read_text(encoding="utf8"))
-    if holder["host"] != platform.node():
-        return
-    try:
-        alive = psutil.Process(holder["pid"]).create_time() == holder["started"]
-    except psutil.NoSuchProcess:
-        alive = False
-    if not alive:
-        for lock in Path(".snakemake/locks").glob("*.lock"):
-            lock.unlink(missing_ok=True)
-
-
-remove_stale_lock()
-
-
-def before_start(dag):
-    """Note who runs, and refuse to start when something needed is missing."""
-    check_before_start(dag)
-    HOLDER.write_text(json.dumps(this_process()), encoding="utf8")
-
-
-def after_success(dag):
-    """A run that made Table 2 without some of its rows fails, whatever it was asked for; `complete` does so for `all`."""
-    from hlf.paper.tables import refuse_incomplete
-
-    for job in dag.jobs:
-        if job.rule.name == "table2":
-            try:
-                refuse_incomplete(
-                    job.output.csv, ROOT / config["zoo"][config["zoo"]["use"]]
-                )
-            except HlfError as error:
-                raise WorkflowError(str(error)) from None
-
-
-def check_before_start(dag):
-    """Refuse to start when a job that would run lacks its weights or its model: told before an hour is spent."""
-    keys = [
-        str(job.params.get("key", "")) for job in dag.needrun_jobs() if not job.is_norun
-    ]
-    found = sorted(
-        {
-            sentence
-            for text in keys
-            if '"missing: ' in text
-            for sentence in missing_parts(text)
-        }
-    )
-    if found:
-        raise WorkflowError(
-            "something is missing, nothing was started:\n  " + "\n  ".join(found)
-        )
-
-
-def missing_parts(key_text):
-    """Sentences on what a rule's key says is missing."""
-    zoo, folder = config["zoo"]["use"], config["zoo"][config["zoo"]["use"]]
-    for name, value in json.loads(key_text).items():
-        if not str(value).startswith("missing: "):
-            continue
-        what, reason = name.removeprefix("weights."), value.removeprefix("missing: ")
-        known = ENTRIES.get((zoo, what)) if name.startswith("weights.") else None
-        where = (
-            f"; source: {known.source}, licence {known.licence}; put it below {folder}"
-            if known
-            else ""
-        )
-        yield f"{what}: {reason}{where}"
 
 
 def photograph_listing():
@@ -309,7 +229,7 @@ def page_files():
     files = sorted(
         p for part in ("static", "templates") for p in (server / part).iterdir()
     )
-    return digest.files_digest(files, ROOT / ".snakemake" / "hlf_weights.json", ROOT)
+    return digest.files_digest(files, HASHES, ROOT)
 
 
 def missing_browser():

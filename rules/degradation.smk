@@ -5,6 +5,10 @@ images at degradation/<level>/<image_id>.png.
 """
 
 
+localrules:
+    collect_degradation,
+
+
 rule degradation:
     """Every LR image."""
     input:
@@ -16,7 +20,7 @@ rule degrade:
     input:
         manifest="<results>/images/manifest.parquet",
     output:
-        table="<results>/degradation/shards/{shard}.parquet",
+        table=joined("<results>/degradation/shards/{shard}.parquet"),
         timing="<results>/timing/degradation/{shard}.parquet",
     log:
         "<logs>/degrade/{shard}.log",
@@ -25,8 +29,8 @@ rule degrade:
     conda:
         "../envs/torch.yaml"
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=memory("degrade"),
+        runtime=minutes("degrade"),
         gpu=0,
     params:
         key=key(

@@ -4,6 +4,18 @@ Inputs: the tables of all stages, and pictures. Outputs: figures/*.{pdf,png}, st
 """
 
 
+localrules:
+    figure4,
+    figure5,
+    similarity,
+    metric_scatter,
+    learning_curves,
+    examples,
+    worst_pairs,
+    significance,
+    iqa_scatter,
+
+
 rule figure4:
     """Figure 4: histogram of the scores by SR model."""
     input:

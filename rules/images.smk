@@ -18,8 +18,8 @@ rule prepare_images:
     conda:
         "../envs/torch.yaml"
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=memory("prepare_images"),
+        runtime=minutes("prepare_images"),
         gpu=0,
     params:
         key=key("prepare_images", "images", listing=photograph_listing()),

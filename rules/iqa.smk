@@ -5,12 +5,16 @@ all measures and keeps finished ones, so a measure added later computes only its
 """
 
 
+localrules:
+    collect_iqa,
+
+
 rule measure_iqa:
     """All measures on one shard of the pairs."""
     input:
         pairs="<results>/sampling/pairs.csv",
     output:
-        table="<results>/iqa/shards/{shard}.parquet",
+        table=joined("<results>/iqa/shards/{shard}.parquet"),
         timing="<results>/timing/iqa/{shard}.parquet",
     log:
         "<logs>/measure_iqa/{shard}.log",
@@ -19,8 +23,8 @@ rule measure_iqa:
     conda:
         "../envs/torch.yaml"
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=memory("measure_iqa"),
+        runtime=minutes("measure_iqa"),
         gpu=0,
     params:
         key=iqa_key,

@@ -1,11 +1,11 @@
 """Keys of the rules that depend on wildcards or on what stands in the zoo, one function per rule. Only functions here."""
 
 from hlf.iqa.registry import GROUPS, METRICS
-from hlf.iqa.registry import entries as iqa_entries
 from hlf.config import ASIDE
-from hlf.sr.registry import has_weights, registered
+from hlf.costs.sheet import sizes
+from hlf.costs.units import MEASURED
+from hlf.sr.registry import registered
 from hlf.zoo.entries import STEERED
-from hlf.zoo.registry import entry_name, needed
 
 
 def sr_key(wildcards):
@@ -15,16 +15,14 @@ def sr_key(wildcards):
         "sr.tile",
         "sr.tile_overlap",
         "sr.batch_size",
-        "sr.shards",
     ]
     options = config["sr"].get(name, {})
     if options:
         names.append(f"sr.{name}")
-    zoo = config["zoo"]["use"]
-    files = needed(zoo, name, options) if has_weights(name) else []
-    used = {f"weights.{one}": weights(one) for one in files}
+    used = {f"weights.{one}": weights(one) for one in needs.of_model(config, name)}
     more = {
-        "zoo": zoo,
+        "zoo": config["zoo"]["use"],
+        "sr.shards": shard_count(config, "sr", name),
         **used,
         **captions_digest(options),
         **own_weights_digest(options),
@@ -41,8 +39,7 @@ def captions_digest(options):
     if not Path(options["captions"]).is_file():
         reason = "does not exist; give a CSV file with columns image_id, caption"
         return {"captions": f"missing: {options['captions']} {reason}"}
-    cache_file = ROOT / ".snakemake" / "hlf_weights.json"
-    return {"captions": digest.files_digest([Path(options["captions"])], cache_file)}
+    return {"captions": digest.files_digest([Path(options["captions"])], HASHES)}
 
 
 def own_weights_digest(options):
@@ -51,8 +48,7 @@ def own_weights_digest(options):
         return {}
     folder = Path(options["weights"])
     files = [folder / file for file in STEERED]
-    cache_file = ROOT / ".snakemake" / "hlf_weights.json"
-    return {f"files of {folder}": digest.files_digest(files, cache_file, folder)}
+    return {f"files of {folder}": digest.files_digest(files, HASHES, folder)}
 
 
 def iqa_key(wildcards):
@@ -61,7 +57,7 @@ def iqa_key(wildcards):
     Missing weights stop the run with iqa.strict; without, their rows say so.
     """
     names = ("metrics", "shards", "joint_mask", "trust_koniqpp_file")
-    zoo, mask = config["zoo"]["use"], config["iqa"]["joint_mask"]
+    zoo = config["zoo"]["use"]
     more = {"zoo": zoo}
     script = ROOT / "workflow_scripts" / "measure_iqa.py"
     for metric in map(METRICS.get, config["iqa"]["metrics"]):
@@ -69,7 +65,7 @@ def iqa_key(wildcards):
         more[f"code.{metric.group}"] = digest.code_digest(
             script, (GROUPS[metric.group].module,)
         )
-        for entry in iqa_entries(metric.name, zoo, mask):
+        for entry in needs.of_measure(config, metric.name):
             found = weights(entry)
             absent = found.startswith("missing: ") and not config["iqa"]["strict"]
             more[f"weights.{entry}"] = "absent" if absent else found
@@ -84,7 +80,7 @@ def backbone_facts(backbone):
         "pooling": metric["pooling"].get(backbone, ""),
         "variant": metric["variants"].get(backbone, ""),
     }
-    entry = entry_name(config["zoo"]["use"], backbone, options["variant"])
+    entry = needs.of_backbone(config, backbone)
     return options, {f"weights.{entry}": weights(entry)}
 
 
@@ -209,8 +205,7 @@ def finetune_sr_key(wildcards):
 
 def seesr_weights():
     """Digests of all that SeeSR reads."""
-    names = needed(config["zoo"]["use"], "seesr", {})
-    return {f"weights.{name}": weights(name) for name in names}
+    return {f"weights.{name}": weights(name) for name in needs.of_tuning(config)}
 
 
 def variant_files(wildcards):
@@ -231,9 +226,7 @@ def upscale_variant_key(wildcards):
 
 def evaluate_key(wildcards):
     """Key of one variant's measures; the fine-tuned metrics are inputs."""
-    zoo = config["zoo"]["use"]
     measured = [METRICS[name] for name in IMAGE_MEASURES]
-    files = {e for m in measured for e in iqa_entries(m.name, zoo, "")}
     scenes = config["images"]["source"] == "scenes"
     return key(
         "evaluate_variant",
@@ -243,7 +236,28 @@ def evaluate_key(wildcards):
             *backbone_modules(),
             *sorted({GROUPS[m.group].module for m in measured}),
         ),
-        zoo=zoo,
+        zoo=config["zoo"]["use"],
         reader=reader_weights() if scenes else "",
-        **{f"weights.{name}": weights(name) for name in sorted(files)},
+        **{f"weights.{name}": weights(name) for name in needs.of_evaluation(config)},
     )
+
+
+def costs_key(wildcards):
+    """Key of the cost sheet: how much each step does here and at paper scale, and what it was measured to cost."""
+    try:
+        paper = hlf_config.load(ROOT, [ROOT / "config.paper.yaml"])
+    except HlfError as error:
+        raise WorkflowError(f"config.paper.yaml: {error}") from None
+    return key(
+        "costs",
+        sizes=sizes(config),
+        paper_sizes=sizes(paper),
+        units=digest.files_digest([MEASURED], ROOT / ".snakemake" / "hlf_weights.json"),
+        **table_facts("images", "degradation", "sr", "sampling", "study", "metric"),
+    )
+
+
+def release_metric_key(wildcards):
+    """Key of one metric's package; its files and numbers are inputs."""
+    variant = config["metric"]["variants"].get(wildcards.backbone, "")
+    return key("release_metric", variant=variant)

@@ -5,6 +5,10 @@ model.safetensors, README.md), metric/<backbone>/history.csv, metric/scores.parq
 """
 
 
+localrules:
+    collect_metric,
+
+
 rule score_zero_shot:
     """Scores of one backbone as published."""
     input:
@@ -19,8 +23,8 @@ rule score_zero_shot:
     conda:
         "../envs/torch.yaml"
     resources:
-        mem_mb=6000,
-        runtime=60,
+        mem_mb=memory("score_zero_shot", "backbone"),
+        runtime=minutes("score_zero_shot", "backbone"),
         gpu=gpus(),
     params:
         key=zero_shot_key,
@@ -50,8 +54,8 @@ rule finetune_metric:
     conda:
         "../envs/torch.yaml"
     resources:
-        mem_mb=12000,
-        runtime=480,
+        mem_mb=memory("finetune_metric", "backbone"),
+        runtime=minutes("finetune_metric", "backbone"),
         gpu=gpus(),
     params:
         key=finetune_key,
@@ -77,8 +81,8 @@ rule score_tuned:
     conda:
         "../envs/torch.yaml"
     resources:
-        mem_mb=6000,
-        runtime=60,
+        mem_mb=memory("score_tuned", "backbone"),
+        runtime=minutes("score_tuned", "backbone"),
         gpu=gpus(),
     params:
         key=tuned_key,

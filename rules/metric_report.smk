@@ -5,6 +5,14 @@ figures/{sensitivity,mild_changes,change_examples}.*. Alone: snakemake --cores 2
 """
 
 
+localrules:
+    behaviour,
+    invariance,
+    change_map,
+    sensitivity,
+    mild_changes,
+
+
 rule metric_report:
     """All tables and figures of the metric's behaviour."""
     input:
@@ -32,8 +40,8 @@ rule probe_metric:
     conda:
         "../envs/torch.yaml"
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=memory("probe_metric"),
+        runtime=minutes("probe_metric"),
         gpu=gpus(),
     params:
         key=probe_key,

@@ -4,6 +4,11 @@ Inputs: tables/, figures/, the tables of all stages. Outputs: report.html, stamp
 """
 
 
+localrules:
+    write_report,
+    complete,
+
+
 rule write_report:
     """One page that shows and explains everything, and opens offline."""
     input:
@@ -19,6 +24,7 @@ rule write_report:
         metric="<results>/metric/scores.parquet",
         tables=collect("<results>/tables/{table}.csv", table=TABLES),
         figures=collect("<results>/figures/{figure}.png", figure=FIGURES),
+        costs="<results>/timing/costs.csv",
     output:
         html=report(
             "<results>/report.html", caption="captions/report.rst", category="Report"

@@ -5,6 +5,11 @@ candidates), sampling/pairs.csv (the chosen ones), sampling/strata.csv (wanted, 
 """
 
 
+localrules:
+    collect_similarity,
+    sample_pairs,
+
+
 rule sampling:
     """The chosen pairs."""
     input:
@@ -18,7 +23,7 @@ rule embed_pairs:
         lr="<results>/degradation/lr.parquet",
         sr="<results>/sr/sr.parquet",
     output:
-        table="<results>/sampling/shards/{shard}.parquet",
+        table=joined("<results>/sampling/shards/{shard}.parquet"),
     log:
         "<logs>/embed_pairs/{shard}.log",
     benchmark:
@@ -26,8 +31,8 @@ rule embed_pairs:
     conda:
         "../envs/torch.yaml"
     resources:
-        mem_mb=6000,
-        runtime=120,
+        mem_mb=memory("embed_pairs"),
+        runtime=minutes("embed_pairs"),
         gpu=gpus(),
     params:
         key=similarity_key,

@@ -5,6 +5,12 @@ sr/baselines.parquet; images at sr/<model>/<level>/<image_id>.png; sr/measures.p
 """
 
 
+localrules:
+    collect_model,
+    collect_sr,
+    collect_baselines,
+
+
 rule sr:
     """Every SR image of every model and baseline."""
     input:
@@ -18,7 +24,7 @@ rule super_resolve:
         manifest="<results>/images/manifest.parquet",
         lr="<results>/degradation/lr.parquet",
     output:
-        table="<results>/sr/{model}/shards/{shard}.parquet",
+        table=joined("<results>/sr/{model}/shards/{shard}.parquet"),
         timing="<results>/timing/sr/{model}/{shard}.parquet",
     log:
         "<logs>/super_resolve/{model}/{shard}.log",
@@ -27,9 +33,9 @@ rule super_resolve:
     conda:
         "../envs/torch.yaml"
     resources:
-        mem_mb=4000,
-        runtime=240,
-        gpu=gpus(),
+        mem_mb=memory("super_resolve", "model"),
+        runtime=minutes("super_resolve", "model"),
+        gpu=model_gpus,
     params:
         key=sr_key,
     message:
@@ -41,9 +47,7 @@ rule super_resolve:
 rule collect_model:
     """One table of one model's SR images."""
     input:
-        tables=collect(
-            "<results>/sr/{{model}}/shards/{shard}.parquet", shard=shards("sr")
-        ),
+        tables=model_shards,
     output:
         table="<results>/sr/{model}/sr.parquet",
     log:
@@ -130,8 +134,8 @@ rule measure_sr:
     conda:
         "../envs/torch.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=memory("measure_sr"),
+        runtime=minutes("measure_sr"),
         gpu=0,
     params:
         key=key(

@@ -6,6 +6,12 @@ alone: snakemake study_bundle
 """
 
 
+localrules:
+    import_votes,
+    score_pairs,
+    split_dataset,
+
+
 rule study:
     """Scored pairs and their split."""
     input:
@@ -35,8 +41,8 @@ rule study_bundle:
     conda:
         "../envs/torch.yaml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=memory("study_bundle"),
+        runtime=minutes("study_bundle"),
         gpu=0,
     params:
         key=key(
@@ -71,8 +77,8 @@ rule simulate_votes:
     conda:
         "../envs/torch.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("simulate_votes"),
+        runtime=minutes("simulate_votes"),
         gpu=0,
     params:
         key=key(

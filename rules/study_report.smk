@@ -5,6 +5,13 @@ tables/agreement.*, tables/observers.*, figures/study_votes.*, figures/figure3.*
 """
 
 
+localrules:
+    agreement,
+    observers,
+    study_votes,
+    figure3,
+
+
 rule agreement:
     """How consistent the votes are: alpha, kappa, ICC, human ceiling of all pairs."""
     input:

@@ -5,6 +5,15 @@ of pairs, seed and hashes; MINI and SIMULATED are stamped.
 """
 
 
+localrules:
+    sr_models,
+    table2,
+    table3,
+    strata,
+    comparisons,
+    ceiling,
+
+
 rule sr_models:
     """What each SR model does: sharpness against content, with baselines; needs no votes."""
     input:

@@ -5,6 +5,11 @@ trained on; tuning/<variant>/, a SeeSR model folder with its history; tuning/sr.
 """
 
 
+localrules:
+    collect_variants,
+    collect_evaluation,
+
+
 rule choose_training:
     """The images that SeeSR is fine-tuned on, none of the run's own."""
     input:
@@ -18,8 +23,8 @@ rule choose_training:
     conda:
         "../envs/torch.yaml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=memory("choose_training"),
+        runtime=minutes("choose_training"),
         gpu=0,
     params:
         key=key(
@@ -60,10 +65,10 @@ rule finetune_sr:
         "../envs/torch.yaml"
     threads: tuning_processes()
     resources:
-        mem_mb=(8000 if config["zoo"]["use"] == "mini" else 40000)
-        * config["tuning"]["processes"],
-        runtime=4320,
+        mem_mb=finetune_sr_memory,
+        runtime=minutes("finetune_sr", "variant"),
         gpu=gpus() * config["tuning"]["processes"],
+        nodes=1,  # its GPUs are those of one machine
     params:
         key=finetune_sr_key,
     message:
@@ -79,7 +84,7 @@ rule upscale_variant:
         lr="<results>/degradation/lr.parquet",
         weights=variant_files,
     output:
-        table="<results>/tuning/shards/{variant}/{shard}.parquet",
+        table=joined("<results>/tuning/shards/{variant}/{shard}.parquet"),
     log:
         "<logs>/upscale_variant/{variant}/{shard}.log",
     benchmark:
@@ -87,8 +92,8 @@ rule upscale_variant:
     conda:
         "../envs/torch.yaml"
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=memory("upscale_variant", "variant"),
+        runtime=minutes("upscale_variant", "variant"),
         gpu=gpus(),
     params:
         key=upscale_variant_key,
@@ -151,8 +156,8 @@ rule evaluate_variant:
     conda:
         "../envs/torch.yaml"
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=memory("evaluate_variant", "variant"),
+        runtime=minutes("evaluate_variant", "variant"),
         gpu=gpus(),
     params:
         key=evaluate_key,

@@ -5,6 +5,14 @@ tables/table4.*, tables/table4_changes.*, figures/{figure1,figure6,figure7,tunin
 """
 
 
+localrules:
+    table4,
+    figure1,
+    figure6,
+    figure7,
+    tuning_curves,
+
+
 rule table4:
     """Table 4: SeeSR before and after, and what changed, paired."""
     input:

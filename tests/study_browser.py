@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import select, update
 
 from hlf.study.running.storage.tables import assignment, invite, pair, study, vote_event
-from study_server import REQUIRED, make_study, program, served
+from study_programs import REQUIRED, program
+from study_server import make_study, served
 
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 SETTLE = 320  # ms after which a pair takes answers: 300 by the spec, and some

@@ -1,6 +1,8 @@
-"""Servers of other processes, for tests: ports that stay free, and waiting until one answers."""
+"""Programs of the system and servers, for tests: where they are, ports that stay free, waiting until one answers."""
 
+import os
 import random
+import shutil
 import socket
 import sys
 import threading
@@ -8,8 +10,23 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import httpx
+import pytest
 
 HLF = Path(sys.executable).with_name("hlf")
+# A user's machine may lack Chromium, nginx, PostgreSQL or Slurm, and may not be changed by `make test`: there the tests
+# that need one say so and are skipped. .ci/run installs all of them and sets this, so that none can be skipped there.
+REQUIRED = os.environ.get("HLF_REQUIRE_ALL") == "1"
+
+
+def program(name: str, package: str, *places: str) -> str:
+    """Path of a system program; the test is skipped, or fails in .ci/run, where it is not installed."""
+    found = shutil.which(name) or next((str(p) for place in places for p in sorted(Path("/").glob(place))), None)
+    if found is None:
+        message = f"{name} is not installed; apt-get install {package}"
+        if REQUIRED:
+            pytest.fail(message)
+        pytest.skip(message)
+    return found
 
 
 def quiet_port() -> int:

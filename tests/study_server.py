@@ -22,23 +22,10 @@ from hlf.study.running.folder import init_study, open_folder
 from hlf.study.running.studies import import_pairs, new_invite, set_status
 from hlf.study.settings import Settings
 from hlf.study.shown.bundle import COLUMNS, read_bundle
+from study_programs import program
 
 MODELS = ("bsrgan", "swinir", "stablesr", "seesr", "pasd")
 OWN = {"contact": "lab@example.org", "retention": "Kept until 2030.", "min_css_px": 160}
-# A user's machine may lack Chromium, nginx or PostgreSQL, and may not be changed by `make test`: there the tests that
-# need one say so and are skipped. .ci/run installs all of them and sets this, so that there nothing can be skipped.
-REQUIRED = os.environ.get("HLF_REQUIRE_ALL") == "1"
-
-
-def program(name: str, package: str, *places: str) -> str:
-    """Path of a system program; the test is skipped, or fails in .ci/run, where it is not installed."""
-    found = shutil.which(name) or next((str(p) for place in places for p in sorted(Path("/").glob(place))), None)
-    if found is None:
-        message = f"{name} is not installed; apt-get install {package}"
-        if REQUIRED:
-            pytest.fail(message)
-        pytest.skip(message)
-    return found
 
 
 def write_bundle(folder: Path, trials=20, traps=16, practice=6, size=48, seed=7, settings=None) -> Path:

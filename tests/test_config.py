@@ -85,7 +85,7 @@ def test_the_overlay_holds_the_papers_values(paper):
     assert tuning["loss"] == {
         "timesteps": [0, 999], "weighting": "none", "crop": 0, "shrink": 1, "checkpointing": False
     }  # fmt: skip
-    assert tuning["batch_size"] * tuning["accumulation"] == 32 and tuning["degradation"] == "realesrgan"
+    assert tuning["step_images"] == 32 and tuning["degradation"] == "realesrgan"
 
 
 def properties(schema, name=""):
@@ -135,6 +135,11 @@ SCHEMA_MISTAKES = [
     ("metric.learning_rate", 0, "metric.learning_rate is 0, allowed is more than 0"),
     ("sr.models", ["bsrgan", "esrgan"], 'sr.models.1 is "esrgan", allowed is one of ["bsrgan", "swinir"'),
     ("sr.models", [], "sr.models is []"),
+    ("sr.shards", {"bsrgan": 0}, "sr.shards.bsrgan is 0, allowed is at least 1"),
+    ("sr.shards", {"bsrgan": "two"}, 'sr.shards.bsrgan is "two", allowed is type "integer"'),
+    ("sr.shards", 0, "sr.shards is 0, allowed is at least 1"),
+    ("sr.shards", "two", 'sr.shards is "two", allowed is type ["integer", "object"]'),
+    ("resources.slowness", 0, "resources.slowness is 0, allowed is more than 0"),
     ("sr.models", ["bsrgan", "bicubic"], 'sr.models.1 is "bicubic", allowed is one of ["bsrgan", "swinir"'),
     ("sr.models", ["bsrgan", "bsrgan"], 'sr.models is ["bsrgan", "bsrgan"], allowed is uniqueItems'),
     ("sr.baselines", ["nearest"], 'sr.baselines.0 is "nearest", allowed is one of ["bsrgan"'),
@@ -234,6 +239,9 @@ CROSS_MISTAKES = [
     ({"images.resize_short": 96}, "images.resize_short 96 is smaller than images.crop 128"),
     ({"degradation.shards": 125}, "degradation.shards is 125, allowed is at most the 124 images"),
     ({"sr.shards": 94, "images.evaluation": 10}, "sr.shards is 94, allowed is at most the 84 images"),
+    ({"sr.shards": {"default": 2, "pasd": 85}}, "sr.shards.pasd is 85, allowed is at most the 84 images"),
+    ({"sr.shards": {"default": 2, "psad": 8}}, "sr.shards names psad, known are default and the SR models bsrgan"),
+    ({"sr.shards": {"pasd": 8, "seesr": 4}}, "sr.shards has no number for bsrgan, swinir, stablesr, bicubic; name it"),
     ({"sampling.shards": 130, "images.evaluation": 10}, "sampling.shards is 130, allowed is at most the 84 images"),
     ({"iqa.shards": 999, "sampling.total": 300}, "iqa.shards 999 exceeds sampling.total 300"),
     ({"sampling.total": 600}, "sampling.total is 600, but 84 GT images with 15 SR images each"),
@@ -265,6 +273,7 @@ CROSS_MISTAKES = [
     ({"images.evaluation": 0}, "images.evaluation is 0, but the variants of SeeSR are compared on such images"),
     ({"tuning.shards": 41}, "tuning.shards is 41, allowed is at most the 40 images"),
     ({"tuning.precision": "fp16"}, "tuning.precision is fp16 with resources.device cpu"),
+    ({"tuning.processes": 3}, "tuning.step_images is 8, expected a multiple of 24 (tuning.batch_size 8 x tuning.proc"),
     ({"tuning.loss.timesteps": [500, 400]}, "tuning.loss.timesteps is [500, 400], the first number must not exceed"),
     (
         {"paper.quality_measure": "vif"},

@@ -12,9 +12,12 @@ from PIL import Image
 from hlf.columns import conform
 from hlf.data.prepare import centre_crop, prepare_images
 from hlf.data.shards import collect, part_of
+from hlf.degradation.run import degrade_images
 from hlf.errors import HlfError
 from hlf.images import ImageError, encode_png, read_image
 from hlf.seeds import seed_for
+from hlf.sr.registry import load_upscaler
+from hlf.sr.run import upscale_images
 
 SCENES = {
     "source": "scenes",
@@ -42,6 +45,24 @@ def folder_of(root, names):
 
 def folder_settings(root, **changes):
     return {**SCENES, "source": "folder", "folder": str(root), **changes}
+
+
+def test_folders_stay_small_through_all_stages(tmp_path, monkeypatch):
+    """More images than a folder should hold go into sub-folders, with the records of their making beside them."""
+    monkeypatch.setattr("hlf.data.prepare.FOLDER_LIMIT", 30)
+    settings = {**SCENES, "dataset": 36, "evaluation": 4}
+    manifest = prepare_images(settings, tmp_path, "t", 1, "k").tables()[0]
+    lr, _ = degrade_images(manifest, tmp_path, [0.5], 1, "t", "bsrgan", "k")
+    upscaler = load_upscaler("bicubic", "mini", tmp_path, "cpu", "fp32", {})
+    sr, _, failed = upscale_images(lr, tmp_path, upscaler, 1, "t", "k")
+    assert len(sr) == 40 and failed.empty
+    folders = {p.parent for p in tmp_path.rglob("*") if p.is_file()}
+    assert len(folders) > 3 * 2 * 20
+    for stage in ("images/gt", "degradation/0.5", "sr/bicubic/0.5"):
+        assert sorted(p.stem for p in (tmp_path / stage).glob("??/*.png")) == sorted(manifest["image_id"])
+        assert len(list((tmp_path / stage).glob("??/.work/*.json"))) == 40
+    assert max(len(list(folder.iterdir())) for folder in folders) <= 30
+    assert not {p.parent for p in tmp_path.rglob("*.png")} & {tmp_path / "images/gt", tmp_path / "degradation/0.5"}
 
 
 def test_scenes_are_the_same_every_time_and_disjoint_between_roles(tmp_path):
