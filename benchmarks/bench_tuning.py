@@ -73,14 +73,14 @@ def task(folder: Path, args: argparse.Namespace, alpha: float) -> Any:
     root = Path(__file__).resolve().parents[1]
     mini, paper = (yaml.safe_load((root / name).read_text())["tuning"] for name in ("config.yaml", "config.paper.yaml"))
     own = {"source": "scenes", "folder": None, "images": args.batch * (args.steps + 1), "crop": args.crop}
-    own |= {"batch_size": args.batch, "accumulation": 1, "epochs": 1, "workers": 0, "precision": args.precision}
+    own |= {"step_images": args.batch, "batch_size": args.batch, "epochs": 1, "workers": 0, "precision": args.precision}
     own |= {"checkpoint_every": 10**6, "sample_every": 10**6}
     own |= {"optimizer": "adamw_fused" if args.device == "cuda" else "adamw"}
     plain = {"timesteps": [0, 999], "weighting": "none", "crop": 0, "shrink": 1, "checkpointing": False}
     tuning = {**mini, **paper, **own, "loss": plain}
     rest = {"seed": 1, "zoo": "official", "images.objects": [0.2, 0.5], "degradation.levels": [0.3]}
     chosen = pd.DataFrame(choose(tuning, 1, []), columns=["image_id", "file"])
-    folders = Folders(*(folder / f"work{alpha}" / name for name in ("work", "events", "samples", "model")))
+    folders = Folders(*(folder / f"work{alpha}" / name for name in ("work", "events", "samples", "model", "logs")))
     return task_of(alpha, rest, tuning, folder, folder / "metric", chosen, args.device, folders, "random weights")
 
 

@@ -157,20 +157,6 @@ def test_the_average_is_resumed_too(tmp_path):
     assert not same(weights(whole), weights(tmp_path / "plain"))
 
 
-def test_two_processes_are_one_that_accumulates(tmp_path):
-    small = {"batch_size": 1, "epochs": 1}
-    fine_tune(small_task(tmp_path / "one", accumulation=2, **small))
-    fine_tune(small_task(tmp_path / "two", processes=2, **small))
-    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
-    # Adam divides by the size of a gradient, so rounding of the smallest ones shows up to the learning rate
-    moved = {name: (one[name] - value) for name, value in two.items()}
-    far = torch.cat([d.flatten() for d in moved.values()]).abs()
-    assert float(far.mean()) < 1e-6 and float((far > 1e-5).float().mean()) < 0.01
-    first, second = (read_table(tmp_path / name / "model/history.csv") for name in ("one", "two"))
-    for column in ("loss_ori", "loss_hlf", "gradient"):
-        assert torch.allclose(*(torch.tensor(h[column].to_numpy()) for h in (first, second)), rtol=1e-4)
-
-
 def test_a_step_without_a_finite_loss_is_skipped_and_counted(tmp_path, monkeypatch):
     trainer, _ = prepared(tmp_path, alpha=0.0, give_up_after=2)
     pairs = [trainer.task.pairs.pair(0, number) for number in (0, 1)]
@@ -190,7 +176,7 @@ def test_a_step_without_a_finite_loss_is_skipped_and_counted(tmp_path, monkeypat
 
 def test_a_skipped_part_skips_the_whole_step(tmp_path, monkeypatch):
     AcceleratorState._reset_state(True)
-    trainer, _ = prepared(tmp_path, alpha=0.0, accumulation=2, batch_size=1)
+    trainer, _ = prepared(tmp_path, alpha=0.0, batch_size=1)
     before, calls = {name: p.clone() for name, p in trainer.learned.items()}, []
     exact = train.noise_loss
 
@@ -223,11 +209,6 @@ def test_helpers_that_prepare_pictures_change_nothing(unbroken, tmp_path):
     assert same(weights(tmp_path), weights(unbroken))
 
 
-def test_an_error_in_one_of_many_processes_is_a_sentence(tmp_path):
-    with pytest.raises(HlfError, match=r"^tuning.images is 4, fewer than the 8 of one step"):
-        fine_tune(small_task(tmp_path, 0.0, processes=2, batch_size=4))
-
-
 def test_low_precision_keeps_float32_weights(tmp_path):
     AcceleratorState._reset_state(True)  # one process has one precision
     trainer, inputs = prepared(tmp_path, precision="bf16")
@@ -255,8 +236,18 @@ def test_sample_grids_and_events_are_written(tmp_path):
 
 
 def test_wrong_settings_are_told_in_a_sentence(tmp_path):
-    with pytest.raises(HlfError, match=r"tuning.images is 4, fewer than the 8 of one step"):
-        Trainer(small_task(tmp_path, 0.0, batch_size=8))
+    with pytest.raises(
+        HlfError, match=r"tuning.images is 4, fewer than the 8 of one step \(tuning.step_images\); lower"
+    ):
+        Trainer(small_task(tmp_path, 0.0, step_images=8))
+    with pytest.raises(
+        HlfError, match=r"tuning.step_images is 2, expected a multiple of 4 \(tuning.batch_size 2 x tuning"
+    ):
+        fine_tune(small_task(tmp_path, 0.0, processes=2))
+    with pytest.raises(
+        HlfError, match=r"tuning.processes is 2, but 1 take part; start the training by hlf.tuning.launch"
+    ):
+        Trainer(small_task(tmp_path, 0.0, processes=2, batch_size=1))
     with pytest.raises(HlfError, match=r"tuning.optimizer 'sgd' is unknown, expected one of adamw"):
         Trainer(small_task(tmp_path, 0.0, optimizer="sgd"))
     with pytest.raises(HlfError, match="adamw_8bit needs package bitsandbytes"):

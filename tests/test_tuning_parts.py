@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hlf.errors import HlfError
 from hlf.images import write_png
+from hlf.tuning.division import accumulation
 from hlf.tuning.evaluate import refuse_overlap
 from hlf.tuning.loss import ImageLoss, ImageOptions, image_weights, passing_clamp, predicted_x0, seen
 from hlf.tuning.pictures import Pairs, Photographs, Preparation, Scenes, choose, cropped
@@ -58,6 +59,26 @@ def test_many_processes_take_the_images_of_one_that_accumulates(parts, processes
     streams = [list(many.batches(start, process)) for process in range(processes)]
     shared = [part for batches in zip(*streams, strict=True) for part in batches]
     assert shared == list(one.batches(start, 0))
+
+
+@given(st.integers(1, 3), st.integers(1, 3), st.integers(1, 3), st.integers(0, 99))
+def test_a_step_has_the_same_images_however_it_is_divided(batch, parts, processes, seed):
+    whole = batch * parts * processes
+    assert accumulation(whole, batch, processes) == parts
+    plans = [Schedule(29, 2, *how, seed) for how in ((batch, parts, processes), (whole, 1, 1), (1, whole, 1))]
+    steps = []
+    for plan in plans:
+        streams = [iter(plan.batches(0, process)) for process in range(plan.processes)]
+        taken = [[next(s) for s in streams for _ in range(plan.accumulation)] for _ in range(plan.steps)]
+        steps.append([sorted(place for part in step for place in part) for step in taken])
+    assert steps[0] == steps[1] == steps[2]
+
+
+def test_a_step_that_cannot_be_divided_is_told():
+    with pytest.raises(
+        HlfError, match=r"tuning.step_images is 32, expected a multiple of 12 \(tuning.batch_size 4 x tun"
+    ):
+        accumulation(32, 4, 3)
 
 
 def test_a_resumed_order_is_the_rest_of_the_whole():

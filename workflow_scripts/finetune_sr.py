@@ -20,6 +20,7 @@ def main(job: hlf_job.Job) -> None:
         job.results / "logs" / "tensorboard" / name,
         job.results / "tuning" / "samples" / name,
         Path(job.output["history"]).parent,
+        job.results / "logs" / "finetune_sr" / name,
     )
     metric, stamp = Path(job.input["metric"]).parent, facts_of(job.settings, scores).stamp()
     fine_tune(

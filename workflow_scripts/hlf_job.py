@@ -71,12 +71,44 @@ def run(main: Callable[[Job], None], snakemake: Any) -> None:
     except Exception:
         logging.error("%s failed:\n%s", snakemake.rule, traceback.format_exc())
         sys.exit(1)
-    logging.info("done in %.1f s", time.monotonic() - started)
+    seconds = time.monotonic() - started
+    logging.info("done in %.1f s", seconds)
+    _note(snakemake, seconds)
+
+
+def _note(snakemake: Any, seconds: float) -> None:
+    """Beside the benchmark file, what Snakemake does not measure: machine, device, and memory taken on a GPU.
+
+    `hlf.costs.benchmarks` and `hlf.provenance` read it. It tells of cost only, so a job does not fail for it.
+    """
+    from hlf.costs.benchmarks import gpu_file
+    from hlf.files import write_json
+    from hlf.machine import machine, peak_gpu_memory, peak_memory, processor_seconds
+
+    gpu, asked = peak_gpu_memory(), bool(snakemake.resources.get("gpu", 0))
+    note: dict[str, Any] = {
+        "seconds": round(seconds, 2),
+        "cpu_seconds": round(processor_seconds(), 2),
+        "threads": snakemake.threads,
+        "max_rss_mb": round(peak_memory(), 1),
+        "device": "cpu" if gpu is None else "cuda",
+        # a job with a GPU whose helper processes used it does not know what they took
+        "gpu_mb": round(gpu, 1) if gpu is not None else None if asked else 0.0,
+        "machine": machine(),
+    }
+    results = Path("results", snakemake.config["run"])
+    try:
+        place = results / "benchmarks" / Path(str(snakemake.log[0])).relative_to(results / "logs")
+        write_json(gpu_file(place), note)
+    except (HlfError, ValueError) as error:
+        logging.warning("time and memory of this job are not noted: %s", error)
 
 
 def _open_log(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handlers = [logging.FileHandler(path, mode="w", encoding="utf8"), logging.StreamHandler(sys.stderr)]
+    path.write_text("", encoding="utf8")
+    # appended to, since other processes of the job may log there too (`hlf.tuning.worker`)
+    handlers = [logging.FileHandler(path, mode="a", encoding="utf8"), logging.StreamHandler(sys.stderr)]
     handlers[1].setLevel(logging.ERROR)
     form = "%(asctime)s %(levelname)s %(message)s"
     logging.basicConfig(level=logging.INFO, format=form, handlers=handlers, force=True)

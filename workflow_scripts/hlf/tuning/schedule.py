@@ -21,7 +21,7 @@ class Schedule:
         images: of the training subset.
         epochs: passes over it.
         batch_size: images that go through the networks together, in each process.
-        accumulation: such batches in each process before a step.
+        accumulation: such batches in each process before a step, see `hlf.tuning.division`.
         processes: that share the work.
         config_seed: the run's seed; with the epoch it decides the order.
     """
@@ -37,8 +37,8 @@ class Schedule:
         """Refuse a batch that no epoch can fill."""
         if self.per_epoch < 1:
             raise HlfError(
-                f"tuning.images is {self.images}, fewer than the {self.whole} of one step (tuning.batch_size "
-                f"{self.batch_size} x accumulation {self.accumulation} x processes {self.processes})"
+                f"tuning.images is {self.images}, fewer than the {self.whole} of one step (tuning.step_images); lower "
+                "that or add images"
             )
 
     @property

@@ -32,12 +32,14 @@ class Folders:
         events: TensorBoard's file.
         samples: sample grids.
         result: the model, its history and what was refused, written at the end.
+        logs: logs of the processes, where there are many.
     """
 
     work: Path
     events: Path
     samples: Path
     result: Path
+    logs: Path
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,7 @@ def card(task: Task, schedule: Schedule, history: list[dict[str, float]], refuse
     facts = {
         "alpha": task.alpha, "metric in the loss": f"fine-tuned {settings['backbone']}" if task.alpha else "none",
         "images": schedule.images, "epochs": schedule.epochs, "steps": schedule.steps, "batch": schedule.whole,
+        "processes x parts x images": f"{schedule.processes} x {schedule.accumulation} x {schedule.batch_size}",
         "learning rate": settings["learning_rate"], "optimiser": settings["optimizer"],
         "precision": settings["precision"], "EMA": settings["ema"] or "none", "seed": task.config_seed,
         "L_ori, last epoch": round(sum(h["loss_ori"] for h in last) / max(1, len(last)), 5),

@@ -1,15 +1,17 @@
 """Fine-tuning SeeSR with the HLF loss on Hugging Face Accelerate: one process or many (paper 5, Equation 1).
 
 Nothing draws from a global generator (`hlf.tuning.schedule`, `hlf.tuning.encoding`), so the step number is all that a
-resumed run needs beside weights, optimiser, average and scaler; on a CPU it then gives the bits of an unbroken one.
+resumed run needs beside weights, optimiser, average and scaler; on a CPU it then gives the bits of an unbroken one. It
+may have another number of processes: all hold the same state, and a step is the same images however they are shared.
 """
 
 import contextlib
 import logging
 from collections.abc import Iterator
+from datetime import timedelta
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, InitProcessGroupKwargs
 from diffusers.training_utils import EMAModel
 from torch import Tensor
 
@@ -19,6 +21,7 @@ from hlf.metric.load import load_metric
 from hlf.sr.diffusion.latent import set_up
 from hlf.sr.seesr_upscaler import SeeSR
 from hlf.tuning.checkpoints import Checkpoints
+from hlf.tuning.division import accumulation
 from hlf.tuning.encoding import Inputs
 from hlf.tuning.loss import ImageLoss, ImageOptions
 from hlf.tuning.model import load_start, save_tuned
@@ -31,6 +34,9 @@ from hlf.tuning.watch import Watch
 
 log = logging.getLogger(__name__)
 MAX_NORM = 1.0  # of the gradient, as train_seesr.py
+# how long processes wait for each other; our choice, longer than a checkpoint or a picture takes on a slow disk. Their
+# parent notices at once that one died
+PATIENCE = timedelta(minutes=30)
 
 
 class Trainer:
@@ -38,15 +44,26 @@ class Trainer:
 
     Args:
         task: see `Task`.
+
+    Raises:
+        HlfError: wrong settings or files, or another number of processes than `tuning.processes`.
     """
 
     def __init__(self, task: Task):
         self.task, settings = task, task.settings
+        batch_size, processes = int(settings["batch_size"]), int(settings["processes"])
+        parts = accumulation(int(settings["step_images"]), batch_size, processes)
         self.accelerator = Accelerator(
             cpu=task.device == "cpu",
             mixed_precision={"fp32": "no"}.get(settings["precision"], settings["precision"]),
-            gradient_accumulation_steps=int(settings["accumulation"]),
+            gradient_accumulation_steps=parts,
+            kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENCE)],
         )
+        if self.accelerator.num_processes != processes:
+            raise HlfError(
+                f"tuning.processes is {processes}, but {self.accelerator.num_processes} take part; start the training "
+                "by hlf.tuning.launch.fine_tune"
+            )
         # among many processes Accelerate calls the CPU "cpu:0", which nothing else knows
         device = "cpu" if task.device == "cpu" else str(self.accelerator.device)
         trusted = task.options["trust_ram_file"]
@@ -58,9 +75,8 @@ class Trainer:
         self.average = EMAModel(self.learned.values(), decay=decay) if decay else None
         self.image = self._image_loss(device) if task.alpha else None
         self.schedule = Schedule(
-            len(task.pairs), int(settings["epochs"]), int(settings["batch_size"]), int(settings["accumulation"]),
-            self.accelerator.num_processes, task.config_seed,
-        )  # fmt: skip
+            len(task.pairs), int(settings["epochs"]), batch_size, parts, processes, task.config_seed
+        )
         self.checkpoints = Checkpoints(task.folders.work, int(settings["keep"]))
         self.history: list[dict[str, float]] = []
         self.refused: dict[str, str] = {}
@@ -156,6 +172,11 @@ class Trainer:
         state = self.checkpoints.last()
         if state is None:
             return 0
+        if state["step_images"] != self.schedule.whole:
+            raise HlfError(
+                f"the checkpoint in {self.checkpoints.folder} was made with {state['step_images']} images a step, "
+                f"tuning.step_images is {self.schedule.whole}; go back to that, or remove the folder to start anew"
+            )
         for name, parameter in self.learned.items():
             parameter.data.copy_(state["learned"][name])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -183,6 +204,7 @@ class Trainer:
                     "history": self.history,
                     "refused": self.refused,
                     "in_a_row": self.in_a_row,
+                    "step_images": self.schedule.whole,
                 },
             )
         self.accelerator.wait_for_everyone()
