@@ -181,7 +181,13 @@ def dictionary_text(names: list[str]) -> str:
         "spreadsheet runs it as a formula; the Parquet file has the text as it is.",
     ]
     for name in names:
-        lines += ["", f"## {name}", "", "| Column | Type | Meaning |", "|---|---|---|"]
-        for column, (kind, meaning) in TABLES[name].items():
-            lines.append(f"| {column} | {WORDS[kind]} | {meaning.replace('|', chr(92) + '|')} |")
+        lines += ["", f"## {name}", "", *dictionary_rows(TABLES[name])]
     return "\n".join(lines) + "\n"
+
+
+def dictionary_rows(columns: Columns) -> list[str]:
+    """Markdown table that tells columns."""
+    lines = ["| Column | Type | Meaning |", "|---|---|---|"]
+    for column, (kind, meaning) in columns.items():
+        lines.append(f"| {column} | {WORDS.get(kind, kind)} | {meaning.replace('|', chr(92) + '|')} |")
+    return lines

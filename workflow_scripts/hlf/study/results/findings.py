@@ -1,13 +1,13 @@
 """What the summary of an export tells: counts, scores by model, agreement, ceiling, order, times, screening."""
 
 import platform
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from hlf.errors import HlfError
 from hlf.study.results import flags as rules_of
 from hlf.study.results.data import source_of
 from hlf.study.results.summary import before_after, model_summary, order_means, positions, rt_by_score
+from hlf.versions import package_versions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,13 +64,7 @@ def findings(
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages behind the numbers."""
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+    return {"python": platform.python_version(), **package_versions(PACKAGES)}
 
 
 def _counts(data: "StudyData", votes: "pd.DataFrame", pairs: "pd.DataFrame", flags: "pd.DataFrame") -> dict[str, int]:
