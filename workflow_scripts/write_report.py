@@ -12,7 +12,7 @@ def main(job: hlf_job.Job) -> None:
     names = ("manifest", "rejected", "lr", "sr", "strata", "pairs", "votes", "scores", "iqa", "metric")
     tables = {name: read_table(job.input[name]) for name in names}
     facts = facts_of(job.settings, tables["scores"], tables["sr"], tables["metric"])
-    report = compose(tables, job.input["tables"], job.input["figures"], job.settings)
+    report = compose(tables, job.input["tables"], job.input["figures"], job.settings, job.input["costs"])
     write_report(job.output["html"], facts, report, job.results)
 
 

@@ -4,15 +4,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hlf.files import read_table
-from hlf.paper import behaviour, models, study_figures, study_report, tuning, tuning_figures
+from hlf.paper import behaviour, costs, models, study_figures, study_report, tuning, tuning_figures
 from hlf.paper.agreement import CEILING_READING
 from hlf.paper.certainty import CALIBRATION_READING, LEAVE_ONE_OUT_READING
 from hlf.paper.figure3 import FIGURE3_ABSENT, FIGURE3_CAPTION, FIGURE3_TITLE
+from hlf.paper.formats import PROVENANCE
 from hlf.paper.gather import counts
 from hlf.paper.pairs import disagreements, worst_pairs, worst_tagged_pairs
 from hlf.paper.quality_figure import FIGURE1_CAPTION
-from hlf.paper.report import FigureSection, Report, TableSection, package_versions
+from hlf.paper.report import FigureSection, Report, TableSection
 from hlf.paper.tables import READING, TABLE3_READING, incomplete
+from hlf.versions import package_versions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +94,11 @@ FIGURES = {
 
 
 def compose(
-    tables: "dict[str, pd.DataFrame]", table_files: list[str], figure_files: list[str], settings: dict[str, Any]
+    tables: "dict[str, pd.DataFrame]",
+    table_files: list[str],
+    figure_files: list[str],
+    settings: dict[str, Any],
+    cost_file: str | None = None,
 ) -> Report:
     """The report of a run.
 
@@ -101,11 +107,10 @@ def compose(
         table_files: CSV files that `tables.write_all` made; those named in TABLES are shown.
         figure_files: PNG files; those named in FIGURES are shown, in that order.
         settings: a rule's settings with config, paper.worst_pairs and metric.finetune.
+        cost_file: CSV file of the cost sheet; None for a report without.
     """
-    from hlf.paper.formats import PROVENANCE
-
     backbone, many = settings["metric.finetune"][0], settings["paper.worst_pairs"]
-    frames = {Path(p).stem: read_table(p).drop(columns=list(PROVENANCE), errors="ignore") for p in table_files}
+    frames = {Path(p).stem: _read(p) for p in table_files}
     pictures = {Path(p).stem: Path(p) for p in figure_files}
     notes = {"behaviour": behaviour.reading(settings["config"]["metric"]["threshold"])}
     if "table4_changes" in frames:  # both say when the metric was gained without what it stands for
@@ -125,7 +130,13 @@ def compose(
         tagged=worst_tagged_pairs(scores, pairs, metric, tables["sr"], backbone, many),
         disagreements=disagreements(metric, tables["iqa"], scores, pairs, backbone, many),
         versions=package_versions(),
+        costs=None if cost_file is None else costs.section(_read(cost_file), settings["zoo"]),
     )
+
+
+def _read(path: str) -> "pd.DataFrame":
+    """A table of the run without the columns that say where it comes from: the page says so once."""
+    return read_table(path).drop(columns=list(PROVENANCE), errors="ignore")
 
 
 def _section(name: str, title: str, frame: "pd.DataFrame", note: str) -> TableSection:

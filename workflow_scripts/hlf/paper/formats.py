@@ -95,12 +95,16 @@ def number(value: Any) -> str:
     return f"{round(float(value), 4) + 0.0:.4f}"
 
 
-def cell_text(column: str, value: Any) -> str:
+def cell_text(column: str, value: Any, digits: Mapping[str, int] | None = None) -> str:
     """Text of a cell of a column: degradation levels as they stand in paths, everything else as `number` has it.
 
-    >>> cell_text("level", 0.3), cell_text("psnr", 0.3)
-    ('0.3', '0.3000')
+    `digits` holds the decimals of columns that have others than four.
+
+    >>> cell_text("level", 0.3), cell_text("psnr", 0.3), cell_text("hours", 0.3, {"hours": 2})
+    ('0.3', '0.3000', '0.30')
     """
+    if digits and column in digits and number(value) and isinstance(value, numbers.Real):
+        return f"{float(value):.{digits[column]}f}"
     return level_name(value) if column == "level" and value == value else number(value)
 
 
@@ -109,6 +113,7 @@ def view(
     best: Mapping[str, str] | None = None,
     second: bool = False,
     headings: Mapping[str, str] | None = None,
+    digits: Mapping[str, int] | None = None,
 ) -> View:
     """Cells for people: `x_low`/`x_high` become one interval column, so do `x_mean`/`x_sd`; `*_signed` is left out.
 
@@ -117,6 +122,7 @@ def view(
         best: column -> "max" or "min", the value to set in bold; the correlations' by default.
         second: underline the second best value of these columns, too.
         headings: column -> its heading where this table has another than HEADINGS.
+        digits: column -> decimals, where this table has others than four.
     """
     directions, names = BEST if best is None else best, {**HEADINGS, **(headings or {})}
     hidden = {c for c in table if str(c).endswith(("_signed", "_high", "_sd"))}
@@ -133,7 +139,7 @@ def view(
             columns.append(_spread(table[name], table[f"{what}_sd"]))
         else:
             heads.append(names.get(name, name.replace("_", " ").capitalize()))
-            columns.append(_cells(table[name], directions.get(name), second))
+            columns.append(_cells(table[name], directions.get(name), second, digits))
     return View(heads, [list(row) for row in zip(*columns, strict=True)])
 
 
@@ -148,9 +154,11 @@ def _spread(mean: "pd.Series", deviation: "pd.Series") -> list[Cell]:
     return [Cell((f"{a} \u00b1 {b}" if b else a) or NOTHING, numeric=True) for a, b in pairs]
 
 
-def _cells(column: "pd.Series", direction: str | None, second: bool) -> list[Cell]:
+def _cells(
+    column: "pd.Series", direction: str | None, second: bool, digits: Mapping[str, int] | None = None
+) -> list[Cell]:
     """Formatted values; the best ones are found after rounding, so equal prints are marked alike."""
-    texts = [cell_text(str(column.name), v) for v in column]
+    texts = [cell_text(str(column.name), v, digits) for v in column]
     numeric = [isinstance(v, numbers.Real) and not isinstance(v, bool) for v in column]
     order: list[float] = []
     if direction is not None:

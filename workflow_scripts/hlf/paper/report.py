@@ -4,7 +4,6 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +16,6 @@ from hlf.paper.tables import READING
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# packages whose version can change a number of this project
-PACKAGES = (
-    "hlf", "numpy", "pandas", "pillow", "scipy", "torch", "torchvision", "transformers", "open_clip_torch", "timm",
-    "pyiqa", "opencv-python-headless", "matplotlib", "snakemake",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -38,6 +31,7 @@ class TableSection:
         second: see there.
         headings: see there.
         folded: show the rows only when asked for; for long tables.
+        digits: see `formats.view`.
     """
 
     key: str
@@ -48,6 +42,7 @@ class TableSection:
     second: bool = False
     headings: Mapping[str, str] | None = None
     folded: bool = False
+    digits: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +79,8 @@ class Report:
         tagged: rows of `pairs.worst_tagged_pairs`, or None.
         disagreements: rows of `pairs.disagreements`, or None.
         metric: name of the IQA metric in `disagreements`.
-        versions: package -> version; see `package_versions`.
+        versions: package -> version; see `hlf.versions`.
+        costs: the cost sheet; the page marks where it begins and ends, since it alone differs between equal runs.
     """
 
     counts: Mapping[str, int]
@@ -98,6 +94,7 @@ class Report:
     disagreements: "pd.DataFrame | None" = None
     metric: str = "VIF"
     versions: Mapping[str, str] = field(default_factory=dict)
+    costs: TableSection | None = None
 
 
 def write_report(path: str | Path, facts: Facts, report: Report, root: str | Path) -> None:
@@ -126,7 +123,8 @@ def write_report(path: str | Path, facts: Facts, report: Report, root: str | Pat
         report=report,
         css=Markup((here / "report.css").read_text(encoding="utf8")),
         config=_flat(report.config),
-        tables=[(s, view(s.frame, s.best, s.second, s.headings)) for s in report.tables],
+        tables=[(s, _shown(s)) for s in report.tables],
+        costs=None if report.costs is None else _shown(report.costs),
         figures=[(section, *pictures.figure(section.png)) for section in report.figures],
         strata=None if report.strata is None else _strata(report.strata),
         worst=_cards(report.worst, pictures, "worst"),
@@ -138,15 +136,8 @@ def write_report(path: str | Path, facts: Facts, report: Report, root: str | Pat
     write_text(path, text)
 
 
-def package_versions(names: Sequence[str] = PACKAGES) -> dict[str, str]:
-    """Versions of the installed packages among `names`; "not installed" for the others."""
-    found = {}
-    for name in names:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+def _shown(section: TableSection) -> View:
+    return view(section.frame, section.best, section.second, section.headings, section.digits)
 
 
 class _Pictures:

@@ -222,22 +222,27 @@ def _model_names(evaluation: "pd.DataFrame") -> dict[str, str]:
     names = {}
     for variant in variant_order(set(evaluation["variant"])):
         zoos = set(evaluation.loc[evaluation["variant"] == variant, "zoo"].fillna("")) - {"", OFFICIAL}
-        names[variant] = _paper_name(variant) + "".join(f" ({zoo})" for zoo in sorted(zoos))
+        names[variant] = paper_name(variant) + "".join(f" ({zoo})" for zoo in sorted(zoos))
     return names
 
 
-def _paper_name(variant: str) -> str:
+def paper_name(variant: str) -> str:
+    """Row of a variant in the paper's Table 4.
+
+    >>> paper_name("seesr-hlf0.1"), paper_name("seesr")
+    ('SeeSR-Finetuned (0.1)', 'SeeSR-Original')
+    """
     alpha = alpha_of(variant)
     return "SeeSR-Original" if alpha is None else f"SeeSR-Finetuned ({alpha:g})"
 
 
 def _paper_difference(variant: str, measure: Measure) -> float:
     """Difference of the paper's printed means; NaN where it has none."""
-    name = _paper_name(variant)
+    name = paper_name(variant)
     if name not in expected.TABLE4 or measure.column not in expected.TABLE4_MEASURES:
         return float("nan")
     place = expected.TABLE4_MEASURES.index(measure.column)
-    return expected.TABLE4[name][place] - expected.TABLE4[_paper_name(BASELINE)][place]
+    return expected.TABLE4[name][place] - expected.TABLE4[paper_name(BASELINE)][place]
 
 
 def _change(
