@@ -1,9 +1,10 @@
-"""A backbone at full size with random weights: files as published, loaded, one fine-tuning step of 8 pairs on a CPU.
+"""A backbone at full size with random weights: files as published, loaded, fine-tuning steps of 8 pairs.
 
 Run: python benchmarks/full_size_backbones.py {vit,clip,blip,dinov2,pe-core} [--pairs 8] [--accumulation 1]
+     [--device cuda] [--pictures 32]
 It writes a folder in the layout of the model hub into a temporary folder, loads it through the same door as real
-weights, embeds one 512x512 picture and takes one step of fine-tuning (Adam, fp32), and tells the largest memory of the
-process. Proves names, formats, sizes and memory, not quality.
+weights, embeds 512x512 pictures and takes one step of fine-tuning (Adam, fp32), on a GPU five more that are timed, and
+tells the largest memory. Proves names, formats, sizes and memory, not quality.
 """
 
 import argparse
@@ -32,6 +33,8 @@ def main() -> None:
     parser.add_argument("backbone", choices=list(FOLDERS))
     parser.add_argument("--pairs", type=int, default=8, help="pairs of a step")
     parser.add_argument("--accumulation", type=int, default=1, help="parts that a step's pairs go through in")
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--pictures", type=int, default=1, help="pictures that are embedded at once")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         # in a process of its own, so that its memory is not counted
@@ -40,7 +43,7 @@ def main() -> None:
         writer.join()
         if writer.exitcode:
             sys.exit(f"writing the weights failed with exit code {writer.exitcode}")
-        measure(args.backbone, Path(folder), args.pairs, args.accumulation)
+        measure(args, Path(folder))
 
 
 def published(name: str) -> Any:
@@ -76,28 +79,47 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
-def measure(name: str, zoo: Path, pairs: int, accumulation: int) -> None:
-    """Load, embed, take one step; the step is the one of hlf.metric.train."""
+def measure(args: argparse.Namespace, zoo: Path) -> None:
+    """Load, embed, take steps; a step is the one of hlf.metric.train."""
     import torch
 
     from hlf.backbones.registry import load_backbone
 
-    backbone = load_backbone(name, "official", zoo)
+    def now() -> float:
+        if args.device == "cuda":
+            torch.cuda.synchronize()
+            return time.perf_counter()
+        return time.process_time()
+
+    begun = time.perf_counter()
+    backbone = load_backbone(args.backbone, "official", zoo).to(args.device)
+    ready = time.perf_counter() - begun
     generator = torch.Generator().manual_seed(0)
     with torch.inference_mode():
-        embedding = backbone(torch.rand(1, 3, 512, 512, generator=generator))
-    print(f"{name}: representation {tuple(embedding.shape[1:])}, loaded with a peak of {peak():.1f} GiB", flush=True)
-    optimizer = torch.optim.Adam(backbone.parameters(), lr=1e-5)
-    started = time.process_time()
-    for _ in range(accumulation):
-        sr, gt = (torch.rand(pairs // accumulation, 3, 512, 512, generator=generator) for _ in range(2))
-        predicted = backbone.distance(*backbone(torch.cat([sr, gt])).chunk(2))
-        ((predicted - 0.5).square().mean() / accumulation).backward()
-    optimizer.step()
-    seconds = time.process_time() - started
+        pictures = torch.rand(args.pictures, 3, 512, 512, generator=generator).to(args.device)
+        embedding = backbone(pictures)
+        started = now()
+        backbone(pictures)
+        seconds = (now() - started) / args.pictures
+    shape = tuple(embedding.shape[1:])
     print(
-        f"{name}: step of {pairs} pairs in {accumulation} parts, {torch.get_num_threads()} threads, {seconds:.0f} s of "
-        f"the processor, peak {peak():.1f} GiB"
+        f"{args.backbone}: representation {shape}, ready in {ready:.1f} s, {1000 * seconds:.1f} ms a picture",
+        flush=True,
+    )
+    optimizer = torch.optim.Adam(backbone.parameters(), lr=1e-5)
+    parts, times = args.accumulation, []
+    for _ in range(6 if args.device == "cuda" else 1):
+        started = now()
+        for _ in range(parts):
+            sr, gt = (torch.rand(args.pairs // parts, 3, 512, 512, device=args.device) for _ in range(2))
+            predicted = backbone.distance(*backbone(torch.cat([sr, gt])).chunk(2))
+            ((predicted - 0.5).square().mean() / parts).backward()
+        optimizer.step()
+        times.append(now() - started)
+    gpu = f", of the GPU {torch.cuda.max_memory_allocated() / 2**30:.1f}" if args.device == "cuda" else ""
+    print(
+        f"{args.backbone}: step of {args.pairs} pairs in {parts} parts, {torch.get_num_threads()} threads, "
+        f"{min(times):.3f} s, peak {peak():.1f} GiB{gpu}"
     )
 
 

@@ -8,6 +8,7 @@ import json
 import string
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +145,26 @@ def write_stablesr(root: Path) -> None:
     torch.save({"state_dict": keys.to_ldm(random_state(fused), keys.vae_table(fused, ""))}, fusion)
 
 
-WRITERS = {"seesr": write_seesr, "pasd": write_pasd, "stablesr": write_stablesr}
+def write_gan(name: str, root: Path) -> None:
+    """File of BSRGAN or SwinIR under the names of its official file."""
+    from hlf.nets.basicsr_adapter import rrdbnet, swinir
+    from hlf.sr import bsrgan
+    from hlf.sr import swinir as swinir_model
+
+    (path,) = weight_paths("official", root, name)
+    if name == "bsrgan":
+        torch.save(bsrgan.to_official(random_state(rrdbnet(**bsrgan.OFFICIAL))), path)
+    else:
+        torch.save({"params_ema": random_state(swinir(**swinir_model.OFFICIAL["M"]))}, path)
+
+
+WRITERS: dict[str, Callable[[Path], None]] = {
+    "bsrgan": partial(write_gan, "bsrgan"),
+    "swinir": partial(write_gan, "swinir"),
+    "seesr": write_seesr,
+    "pasd": write_pasd,
+    "stablesr": write_stablesr,
+}
 
 
 def write(model: str, root: Path) -> None:

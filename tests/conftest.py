@@ -31,10 +31,13 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.mkdir(exist_ok=True)
     with FileLock(folder / "lock"):
         if not (folder / "bytes.pickle").is_file():
-            shutil.rmtree(folder / "project", ignore_errors=True)  # of a worker that failed
+            for part in ("project", "kept"):  # of a worker that failed
+                shutil.rmtree(folder / part, ignore_errors=True)
             project = copy_project(folder / "project")
             text = snakemake(project, "--cores", "2", "all")
             assert text.endswith("exit code 0"), text[-6000:]
+            # tests of another file may look at it while those of `done` change theirs
+            shutil.copytree(project, folder / "kept")
             (folder / "bytes.pickle").write_bytes(pickle.dumps(result_bytes(project)))
     return folder
 
@@ -43,6 +46,12 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def done(chain: Path) -> Path:
     """The finished project; its tests change it, so they stand in one file, hence run on one worker."""
     return chain / "project"
+
+
+@pytest.fixture(scope="session")
+def kept(chain: Path) -> Path:
+    """A copy of the finished project whose results no test changes; packages for others may be made in it."""
+    return chain / "kept"
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-@pytest.mark.parametrize("name", ["torch", "paper", "study"])
+@pytest.mark.parametrize("name", sorted(p.stem for p in (ROOT / "envs").glob("*.yaml")))
 def test_conda_environment_equals_the_lock(name: str) -> None:
     environment = yaml.safe_load((ROOT / f"envs/{name}.yaml").read_text())
     packages = next(d["pip"] for d in environment["dependencies"] if isinstance(d, dict))
@@ -42,8 +42,8 @@ def test_lock_pins_every_version_and_fits_the_ranges() -> None:
     assert [x for x in lines if not x.startswith("#") and not re.fullmatch(r"[\w.\-]+==[\w.+!]+", x)] == []
     locked = {normal(n): v for n, v in LOCK.items()}
     extras = PROJECT["optional-dependencies"]
-    # cluster plugins are for those who have a cluster
-    wanted = PROJECT["dependencies"] + [t for name in ("metric", "study", "workflow", "dev") for t in extras[name]]
+    assert set(extras) == {"metric", "study", "workflow", "cluster", "dev"}
+    wanted = PROJECT["dependencies"] + [t for texts in extras.values() for t in texts]
     for text in wanted:
         requirement = Requirement(text)
         if requirement.name == "hlf":  # one extra holds another
@@ -83,6 +83,7 @@ PAGES = [
     "CONTRIBUTING.md",
     "docs/design.md",
     "docs/add_a_model.md",
+    "docs/cluster.md",
     "docs/metric.md",
     "docs/mini_zoo.md",
     "docs/mini_diffusion.md",
@@ -121,12 +122,12 @@ def test_import_is_cheap() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_ci_installs_the_programs_that_tests_of_the_study_need() -> None:
+def test_ci_installs_the_programs_that_tests_need() -> None:
     script = (ROOT / ".ci/run").read_text()
     called = re.findall(r"^need (\S+)", script, re.MULTILINE)
     pattern = r"program\(\s*[\"'][\w-]+[\"'],\s*[\"']([\w-]+)[\"']"
     used = {name for p in (ROOT / "tests").glob("*.py") for name in re.findall(pattern, p.read_text())}
-    assert {"chromium", "nginx", "postgresql"} <= used <= set(called)
+    assert {"chromium", "nginx", "postgresql", "slurmctld", "slurmd", "slurm-client", "munge"} <= used <= set(called)
     assert "HLF_REQUIRE_ALL=1" in script
 
 

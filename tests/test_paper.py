@@ -33,6 +33,7 @@ from hlf.paper import (
 )
 from hlf.paper.facts import NO_VOTES, Facts
 from hlf.paper.gather import facts_of
+from hlf.versions import package_versions
 
 MINI = Facts("mini", "mini", "mini", "simulated", 80, 42, "9f" * 32, {"dinov2": "01" * 32, "pe-core": "ab" * 32})
 PAPER = Facts("paper", "paper", "official", "human", 723, 42, "9f" * 32, {"dinov2": "01" * 32})
@@ -548,7 +549,7 @@ def write(path: Path, run: dict[str, pd.DataFrame], root: Path, facts: Facts) ->
         tables=[report.TableSection("table2", "Table 2: IQA metrics", two(run, 10))],
         figures=[report.FigureSection("figure4", "Figure 4", root / "f.png", "Scores.")],
         strata=run["strata"], worst=worst, tagged=tagged, disagreements=differ,
-        versions=report.package_versions(["numpy", "no-such"]),
+        versions=package_versions(["numpy", "no-such"]),
     )  # fmt: skip
     report.write_report(path, facts, content, root)
     return path.read_text(encoding="utf8")
