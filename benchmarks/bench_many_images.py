@@ -1,7 +1,7 @@
 """Ten thousand 512x512 images through the degradation on two cores: speed, memory, and a kill half-way.
 
-Run: python benchmarks/bench_many_images.py [--images 10000] [--folder FOLDER]
-It copies the workflow into a temporary folder (below FOLDER), draws scenes, degrades them at three levels in shards,
+Run: python benchmarks/bench_many_images.py [--images 10000] [--levels 1.0] [--folder FOLDER]
+It copies the workflow into a temporary folder (below FOLDER), draws scenes, degrades them at every level in shards,
 kills everything with signal 9 when half of the LR images are there, starts the same command again, and looks at which
 files were written twice. Needs about 1 MB of disk per image.
 """
@@ -19,11 +19,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "workflow_scripts")]
-LEVELS = (0.3, 0.7, 1.0)
 SHARDS = 16
 CONFIG = """run: many
 images: {{dataset: {images}, evaluation: 0, crop: 512}}
-degradation: {{levels: [0.3, 0.7, 1.0], shards: {shards}}}
+degradation: {{levels: {levels}, shards: {shards}}}
 tuning: {{variants: []}}
 """
 
@@ -34,14 +33,15 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=10_000)
+    parser.add_argument("--levels", type=float, nargs="+", default=[1.0])
     parser.add_argument("--folder", help="where the images are written for the time of the run")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
         project = copy_project(Path(folder) / "project")
-        (project / "many.yaml").write_text(CONFIG.format(images=args.images, shards=SHARDS))
+        (project / "many.yaml").write_text(CONFIG.format(images=args.images, levels=args.levels, shards=SHARDS))
         manifest = "results/many/images/manifest.parquet"
         say(f"{args.images} scenes drawn in {timed(start(project, manifest)):.0f} s")
-        total, began = args.images * len(LEVELS), time.monotonic()
+        total, began = args.images * len(args.levels), time.monotonic()
         process = start(project, "degradation")
         while len(written(project)) < total // 2 and process.poll() is None:
             time.sleep(1)

@@ -4,7 +4,7 @@ Run: python benchmarks/paper_steps.py [--images 125] [--folder FOLDER] [--measur
 It takes photographs of 1024x768 (enlarged crops of those that scikit-image ships) through the chain with mini networks:
 crops and levels of the paper, 723 pairs, twelve random votes each, 10,000 resamples, and no fine-tuning of SeeSR. Then
 the fifteen measures with official networks (stand-ins of their full size) on a few pairs. Prints, per step, seconds of
-the processor per item, start of a job and largest memory; half an hour on two idle cores.
+the processor per item, start of a job and largest memory; a quarter of an hour on two idle cores.
 """
 
 import argparse
@@ -115,7 +115,7 @@ def table(project: Path) -> None:
     results = project / "results/steps"
     run = [size_of(value) for value in sizes(config.load(project, [project / "steps.yaml"]))]
     sheet = cost_sheet(read_benchmarks(results / "benchmarks"), made_items(results / "timing"), run, [])
-    with pd.option_context("display.width", 200, "display.max_rows", None):
+    with pd.option_context("display.width", 200, "display.max_rows", None, "display.max_columns", None):
         print(sheet[["step", "model", "jobs", "items", "total_seconds", "cpu_seconds", "start_seconds", "memory_mb"]])
         small = read_benchmarks(results / "benchmarks").query("cpu_seconds > 3")
         print(small[["step", "model", "seconds", "cpu_seconds", "max_rss_mb"]])
