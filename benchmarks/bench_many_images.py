@@ -87,17 +87,20 @@ def written(project: Path) -> dict[Path, int]:
 
 
 def memory(project: Path) -> None:
-    """Largest memory of the jobs, and whether it grows with the images that a job made."""
-    peaks = []
+    """Largest memory and work of the jobs, and whether memory grows with the images that a job made."""
+    peaks, work = [], 0.0
     for path in sorted((project / "results/many/benchmarks/degrade").glob("*.tsv")):
         made = re.search(
             r"(\d+) of them made now", (project / f"results/many/logs/degrade/{path.stem}.log").read_text()
         )
         row = dict(zip(*(line.split("\t") for line in path.read_text().splitlines()), strict=True))
         peaks.append((int(made.group(1)) if made else 0, float(row["max_rss"])))
+        work += float(row["cpu_time"])
     few, many = min(peaks), max(peaks)
     median, largest = (f(m for _, m in peaks) for f in (statistics.median, max))
     say(f"memory of a job: median {median:.0f} MB, largest {largest:.0f} MB")
+    made_now = sum(count for count, _ in peaks)
+    say(f"{1000 * work / made_now:.0f} ms of the processor for an LR image, in the jobs that ended")
     say(f"  {few[1]:.0f} MB with {few[0]} images made, {many[1]:.0f} MB with {many[0]}")
 
 

@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -245,9 +246,12 @@ FETCH = "import sys; from hlf.zoo.fetching.download import download; print(downl
 
 def start(url: str, target: Path) -> subprocess.Popen[str]:
     pipe = subprocess.PIPE
+    # what runs in the background of a shell is started deaf to Ctrl-C, and so would its children be
+    hears = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     return subprocess.Popen(
-        [sys.executable, "-c", FETCH, url, str(target)], stdout=pipe, stderr=pipe, text=True, env=environment()
-    )
+        [sys.executable, "-c", FETCH, url, str(target)], stdout=pipe, stderr=pipe, text=True, env=environment(),
+        preexec_fn=hears,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
