@@ -1,12 +1,14 @@
 """A small finished run made in a second: photographs of one's own or scenes, votes from a table, values made up."""
 
 import csv
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from hlf import config as hlf_config
 from hlf.columns import conform, pair_id
@@ -120,6 +122,26 @@ def packed(run: Finished, folder: Path) -> Path:
     """The data set package of a run, below a folder."""
     write_dataset(run, folder / "dataset")
     return folder / "dataset"
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
+    return small_run(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture(scope="module")
+def recipes(small: Small, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return packed(small.run, tmp_path_factory.mktemp("recipes"))
+
+
+@pytest.fixture(scope="module")
+def copies(small: Small, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return packed(with_release(small, image_licence="CC0-1.0"), tmp_path_factory.mktemp("copies"))
+
+
+@pytest.fixture
+def package(recipes: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(recipes, tmp_path / "package"))
 
 
 def _pairs(manifest: pd.DataFrame, lr: pd.DataFrame, sr: pd.DataFrame) -> pd.DataFrame:

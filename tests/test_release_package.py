@@ -22,29 +22,23 @@ from hlf.release.licences import card_name, remark
 from hlf.release.models import write_seesr_package
 from hlf.release.rebuild import Means, rebuild_images
 from hlf.zoo.entries import ENTRIES, STEERED
-from release_helpers import LEVEL, MODEL, PEOPLE, ROOT, Small, packed, small_run, with_release
+from release_helpers import (
+    LEVEL,
+    MODEL,
+    PEOPLE,
+    ROOT,
+    Small,
+    copies,
+    package,
+    recipes,
+    small,
+    small_run,
+    with_release,
+)  # fmt: skip
+
+__all__ = ["copies", "package", "recipes", "small"]  # fixtures
 
 PERSONAL = (*PEOPLE[:3], "10.0.0.", "secret!", "trap for Anna")
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
-    return small_run(tmp_path_factory.mktemp("small"))
-
-
-@pytest.fixture(scope="module")
-def recipes(small: Small, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return packed(small.run, tmp_path_factory.mktemp("recipes"))
-
-
-@pytest.fixture(scope="module")
-def copies(small: Small, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return packed(with_release(small, image_licence="CC0-1.0"), tmp_path_factory.mktemp("copies"))
-
-
-@pytest.fixture
-def package(recipes: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(recipes, tmp_path / "package"))
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -19,27 +19,9 @@ from hlf.release.dataset import IMAGES, write_dataset
 from hlf.release.pictures import ALIKE, OTHER, SAME, SAME_PIXELS, compare, print_of
 from hlf.release.rebuild import FAILED, INSIDE, Means, rebuild_images
 from hlf.release.recipes import portable
-from release_helpers import LEVEL, MODEL, SIDE, Small, packed, small_run, with_release
+from release_helpers import LEVEL, MODEL, SIDE, Small, copies, package, recipes, small, small_run
 
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
-    return small_run(tmp_path_factory.mktemp("small"))
-
-
-@pytest.fixture(scope="module")
-def recipes(small: Small, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return packed(small.run, tmp_path_factory.mktemp("recipes"))
-
-
-@pytest.fixture(scope="module")
-def copies(small: Small, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return packed(with_release(small, image_licence="CC0-1.0"), tmp_path_factory.mktemp("copies"))
-
-
-@pytest.fixture
-def package(recipes: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(recipes, tmp_path / "package"))
+__all__ = ["copies", "package", "recipes", "small"]  # fixtures
 
 
 def test_pictures_are_made_again_from_photographs(recipes: Path, small: Small, tmp_path: Path) -> None:
