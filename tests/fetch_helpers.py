@@ -97,7 +97,7 @@ BY_HAND = File("a.pth", Origin(hand="open the form of the lab and download it"),
 
 def got(file: File, tmp_path: Path, kind: str = "model", **options):
     """The outcome of one file, of the zoo <tmp>/zoo and data below <tmp>/work."""
-    options = {"data_folder": tmp_path / "work", "patience": QUICK, "progress": False, **options}
+    options = {"data_folder": tmp_path / "lab", "patience": QUICK, "progress": False, **options}
     (one,) = fetch(asset(file, kind=kind), tmp_path / "zoo", **options)
     assert one.path == file.path and "\n" not in one.note
     return one

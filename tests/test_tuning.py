@@ -22,7 +22,9 @@ from hlf.tuning.launch import fine_tune
 from hlf.tuning.noising import noise_loss
 from hlf.tuning.optimizers import build_optimizer
 from hlf.tuning.train import Trainer
-from tuning_helpers import ZOO, same, small_task, weights
+from tuning_helpers import ZOO, same, small_task, unbroken, weights
+
+__all__ = ["unbroken"]  # a fixture
 
 KILLED = """
 import sys
@@ -34,15 +36,6 @@ from tuning_helpers import small_task
 one_thread()
 fine_tune(small_task(Path(sys.argv[1])))
 """
-
-
-@pytest.fixture(scope="module")
-def unbroken(tmp_path_factory):
-    """Folder of a finished fine-tuning."""
-    torch.set_num_threads(1)
-    root = tmp_path_factory.mktemp("unbroken")
-    fine_tune(small_task(root))
-    return root
 
 
 def prepared(root, **settings):

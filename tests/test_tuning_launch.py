@@ -23,8 +23,10 @@ from hlf.tuning import launch, worker
 from hlf.tuning.checkpoints import Checkpoints
 from hlf.tuning.launch import fine_tune
 from hlf.tuning.train import Trainer
-from tuning_helpers import same, small_task, weights
+from tuning_helpers import same, small_task, unbroken, weights
 from workflow_helpers import TINY, copy_project
+
+__all__ = ["unbroken"]  # a fixture
 
 # a job in small: the training, its log, and an HlfError as the only thing it says
 PROGRAM = """
@@ -134,23 +136,14 @@ def apart(first, second):
     return torch.cat([(one[name] - two[name]).flatten() for name in one]).abs()
 
 
-@pytest.fixture(scope="module")
-def alone(tmp_path_factory):
-    """Folder of a fine-tuning in one process, six steps."""
-    torch.set_num_threads(1)
-    root = tmp_path_factory.mktemp("alone")
-    fine_tune(small_task(root))
-    return root
-
-
-def test_two_processes_make_the_steps_of_one_whatever_the_environment_says(alone, tmp_path, monkeypatch):
+def test_two_processes_make_the_steps_of_one_whatever_the_environment_says(unbroken, tmp_path, monkeypatch):
     """What is promised: the same images, draws and sums in every step, added in another order, for any division."""
     process = started(tmp_path, small_task(tmp_path, **DIVIDED), **own_defaults(tmp_path), **POLLUTION)
     assert process.communicate(timeout=200) and process.returncode == 0
-    far = apart(alone, tmp_path)
+    far = apart(unbroken, tmp_path)
     # Adam divides by the size of a gradient, so the rounding of the smallest ones shows up to the learning rate, 5e-5
     assert float(far.mean()) < 1e-6 and float((far > 1e-5).float().mean()) < 0.01 and float(far.max()) < 3e-4
-    first, second = (read_table(root / "model/history.csv") for root in (alone, tmp_path))
+    first, second = (read_table(root / "model/history.csv") for root in (unbroken, tmp_path))
     assert list(first["epoch"]) == list(second["epoch"]) and len(first) == 6
     for column in ("loss_ori", "loss_hlf", "gradient"):
         assert torch.allclose(*(torch.tensor(h[column].to_numpy()) for h in (first, second)), rtol=1e-4)
@@ -174,7 +167,7 @@ def test_an_error_in_a_process_is_the_sentence_of_the_job(tmp_path):
     assert not (tmp_path / "model").exists()
 
 
-def test_a_killed_process_ends_the_others_and_fewer_can_go_on(alone, tmp_path):
+def test_a_killed_process_ends_the_others_and_fewer_can_go_on(unbroken, tmp_path):
     process = started(tmp_path, small_task(tmp_path, **DIVIDED))
     until(lambda: list((tmp_path / "work").glob("checkpoint-*.pt")), process)
     children = psutil.Process(process.pid).children(recursive=True)
@@ -188,8 +181,8 @@ def test_a_killed_process_ends_the_others_and_fewer_can_go_on(alone, tmp_path):
     done = len(Checkpoints(tmp_path / "work", 2).last()["history"])
     assert 0 < done < 6
     fine_tune(small_task(tmp_path))  # one process, batches of two
-    assert float(apart(alone, tmp_path).mean()) < 1e-6
-    first, second = (read_table(root / "model/history.csv") for root in (alone, tmp_path))
+    assert float(apart(unbroken, tmp_path).mean()) < 1e-6
+    first, second = (read_table(root / "model/history.csv") for root in (unbroken, tmp_path))
     for column in ("loss_ori", "loss_hlf", "gradient"):
         assert torch.allclose(*(torch.tensor(h[column].to_numpy()) for h in (first, second)), rtol=1e-4)
 

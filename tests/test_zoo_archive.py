@@ -46,13 +46,13 @@ def test_an_archive_is_fetched_and_unpacked(server, tmp_path: Path) -> None:
     file = of_zip(server.share("set.zip", ARCHIVE, [Cut(500)]), sha256=hashlib.sha256(ARCHIVE).hexdigest())
     one = got(file, tmp_path, kind="data")
     assert one.note == f"from {server.url}/set.zip, unpacked: 6 images in data/set/pictures"
-    folder = tmp_path / "work/data/set/pictures"
+    folder = tmp_path / "lab/data/set/pictures"
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == {
         **{f"{i}.jpg": bytes([i]) * 500 for i in range(6)},
         "list.txt": b"x",
     }
     assert sorted(p.name for p in folder.parent.iterdir()) == ["pictures"]
-    assert (tmp_path / "work/data/set.zip").exists() and "data/set.zip" in read_lock(tmp_path / "zoo")
+    assert (tmp_path / "lab/data/set.zip").exists() and "data/set.zip" in read_lock(tmp_path / "zoo")
     server.seen.clear()
     one = got(file, tmp_path, kind="data")
     assert (one.status, one.note) == ("present", "6 images in data/set/pictures") and server.seen == []
@@ -62,22 +62,22 @@ def test_an_archive_goes_away_on_request_only_and_is_not_missed(server, tmp_path
     file = of_zip(server.share("set.zip", ARCHIVE))
     got(file, tmp_path, kind="data")
     assert got(file, tmp_path, kind="data", remove_archives=True).status == "present"
-    assert not (tmp_path / "work/data/set.zip").exists()
+    assert not (tmp_path / "lab/data/set.zip").exists()
     assert got(file, tmp_path, kind="data").status == "present" and len(server.seen) == 1
     other = replace(file, path="data/b.zip", unpack="data/b")
     assert got(other, tmp_path, kind="data", remove_archives=True).status == "fetched"
-    assert not (tmp_path / "work/data/b.zip").exists() and (tmp_path / "work/data/b").is_dir()
+    assert not (tmp_path / "lab/data/b.zip").exists() and (tmp_path / "lab/data/b").is_dir()
 
 
 def test_an_archive_that_is_there_is_only_unpacked(server, tmp_path: Path) -> None:
-    (tmp_path / "work/data").mkdir(parents=True)
-    (tmp_path / "work/data/set.zip").write_bytes(ARCHIVE)
+    (tmp_path / "lab/data").mkdir(parents=True)
+    (tmp_path / "lab/data/set.zip").write_bytes(ARCHIVE)
     one = got(of_zip(f"{server.url}/none"), tmp_path, kind="data")
     assert (one.status, one.note) == ("fetched", "unpacked: 6 images in data/set/pictures") and server.seen == []
 
 
 def test_a_folder_that_lacks_images_is_told(server, tmp_path: Path) -> None:
-    folder = tmp_path / "work/data/set/pictures"
+    folder = tmp_path / "lab/data/set/pictures"
     folder.mkdir(parents=True)
     (folder / "1.jpg").write_bytes(b"x")
     text = failed(of_zip(server.share("set.zip", ARCHIVE)), tmp_path, kind="data")

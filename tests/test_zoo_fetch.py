@@ -27,7 +27,7 @@ def test_a_file_is_fetched_once_and_recorded(server, tmp_path: Path) -> None:
 
 def test_data_goes_below_the_working_folder_and_its_hash_to_the_zoo(server, tmp_path: Path) -> None:
     assert got(of_url(server.share("a.csv", DATA), "data/a.csv"), tmp_path, kind="data").status == "fetched"
-    assert (tmp_path / "work/data/a.csv").read_bytes() == DATA
+    assert (tmp_path / "lab/data/a.csv").read_bytes() == DATA
     assert set(read_lock(tmp_path / "zoo")) == {"data/a.csv"}
 
 
@@ -105,8 +105,8 @@ def test_the_longest_prefix_of_the_mirrors_counts(server, tmp_path: Path) -> Non
 def test_a_folder_by_hand(tmp_path: Path) -> None:
     file = File("data/photos", Origin(hand="ask the lab for its photographs"), "folder", images=2)
     one = got(file, tmp_path, kind="data")
-    assert (one.status, one.note.partition("; ")[2]) == ("by hand", f"it goes to {tmp_path}/work/data/photos")
-    folder = tmp_path / "work/data/photos"
+    assert (one.status, one.note.partition("; ")[2]) == ("by hand", f"it goes to {tmp_path}/lab/data/photos")
+    folder = tmp_path / "lab/data/photos"
     folder.mkdir(parents=True)
     (folder / "1.JPG").write_bytes(b"x")
     assert "holds 1 images, expected 2" in failed(file, tmp_path, kind="data")

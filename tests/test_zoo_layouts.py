@@ -154,7 +154,8 @@ def test_what_ram_and_dape_may_lack_and_hold_is_what_their_loaders_bear(no_value
         for state in variants(layout):
             told.append(bool(layout.problem(state)))
             assert refuses(read, on_meta(state)) == told[-1], layout.problem(state)
-    assert True in told and told.count(False) >= 6
+    # refused and borne files were both among the variants
+    assert any(told) and told.count(False) >= 6
 
 
 def test_what_stablesr_may_lack_and_hold_is_what_its_loader_bears(no_values, monkeypatch):
@@ -181,4 +182,5 @@ def test_what_stablesr_may_lack_and_hold_is_what_its_loader_bears(no_values, mon
             given = {path: state}
             told.append(bool(expected(name)[0].problem({"state_dict": state})))
             assert refuses(networks._official, [main, fusion], False) == told[-1], (name, given)
-    assert True in told and told.count(False) >= 6
+    # refused and borne files were both among the variants
+    assert any(told) and told.count(False) >= 6

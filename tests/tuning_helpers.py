@@ -5,10 +5,12 @@ import tempfile
 from pathlib import Path
 
 import pandas as pd
+import pytest
 import torch
 import yaml
 
 from hlf.metric.load import load_metric
+from hlf.tuning.launch import fine_tune
 from hlf.tuning.pictures import choose
 from hlf.tuning.task import Folders, task_of
 from workflow_helpers import ROOT
@@ -62,3 +64,12 @@ def weights(root):
 def same(first, second):
     """Whether two models are equal to the bit."""
     return set(first) == set(second) and all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    """Folder of a fine-tuning in one process that ended by itself, six steps."""
+    torch.set_num_threads(1)
+    root = tmp_path_factory.mktemp("unbroken")
+    fine_tune(small_task(root))
+    return root

@@ -48,7 +48,7 @@ def unpack(archive: Path, folder: Path, images: int = 0, progress: bool = True) 
                         "away and fetch it again"
                     )
                 _extract(opened, members, folder, progress)
-        # a wrong method of compression is NotImplementedError
+        # zipfile raises NotImplementedError where a damaged entry names a compression that it does not know
         except (zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error) as error:
             raise HlfError(
                 f"{archive} cannot be unpacked ({error}); it is truncated or no zip archive: move it away and fetch it "
