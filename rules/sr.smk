@@ -30,6 +30,8 @@ rule super_resolve:
         "<logs>/super_resolve/{model}/{shard}.log",
     benchmark:
         "<benchmarks>/super_resolve/{model}/{shard}.tsv"
+    # nothing else goes on before the last of them ends: SeeSR's evaluation images, which wait for none, fill the cores then
+    priority: 70
     conda:
         "../envs/torch.yaml"
     resources:
