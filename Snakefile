@@ -17,6 +17,7 @@ pathvars:
 
 include: "rules/common.smk"
 include: "rules/keys.smk"
+include: "rules/model_keys.smk"
 include: "rules/resources.smk"
 include: "rules/start.smk"
 include: "rules/zoo.smk"  # the mini zoo, only when asked for: train_zoo
@@ -33,7 +34,9 @@ include: "rules/metric_report.smk"  # how the metric behaves on pairs with a kno
 include: "rules/tuning.smk"  # 5 SeeSR fine-tuned with the metric as a loss
 include: "rules/tuning_report.smk"  # Table 4, Figures 1, 6 and 7
 include: "rules/tables.smk"  # what the SR models do, Tables 2 and 3
-include: "rules/figures.smk"  # Figures 4 and 5 and others
+include: "rules/findings.smk"  # the paper's findings, one by one
+include: "rules/figures.smk"  # 3: images, pairs and scores, Figure 4
+include: "rules/metric_figures.smk"  # 4: measures and metric, Figure 5
 include: "rules/costs.smk"  # what the jobs took
 include: "rules/report.smk"  # one page
 include: "rules/release.smk"  # where results come from; packages for others, only when asked for: release
@@ -45,6 +48,10 @@ onstart:
 
 onsuccess:
     after_success(workflow.dag)
+
+
+onerror:
+    after_failure(workflow.dag)
 
 
 rule all:

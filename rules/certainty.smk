@@ -77,13 +77,7 @@ rule leave_one_out:
         split="<results>/study/split.csv",
         sr="<results>/sr/sr.parquet",
     output:
-        csv=report(
-            "<results>/tables/leave_one_out.csv",
-            caption="captions/leave_one_out.rst",
-            category="Tables",
-        ),
-        md="<results>/tables/leave_one_out.md",
-        tex="<results>/tables/leave_one_out.tex",
+        **printed("leave_one_out"),
     log:
         "<logs>/leave_one_out.log",
     benchmark:
@@ -98,9 +92,7 @@ rule leave_one_out:
         key=key(
             "leave_one_out",
             "iqa.bootstrap",
-            **table_facts(
-                "images", "degradation", "sr", "sampling", "study", "metric"
-            ),
+            **table_facts(*METRIC_GROUPS),
         ),
     message:
         "Table of SR models left out"
@@ -112,21 +104,12 @@ rule calibration:
     """Predicted against observed share of viewers, before and after calibration."""
     input:
         metric="<results>/metric/scores.parquet",
-        configs=collect(
-            "<results>/metric/{backbone}/config.json",
-            backbone=config["metric"]["finetune"],
-        ),
+        configs=tuned("config.json"),
         scores="<results>/study/scores.csv",
         split="<results>/study/split.csv",
         sr="<results>/sr/sr.parquet",
     output:
-        csv=report(
-            "<results>/tables/calibration.csv",
-            caption="captions/calibration.rst",
-            category="Tables",
-        ),
-        md="<results>/tables/calibration.md",
-        tex="<results>/tables/calibration.tex",
+        **printed("calibration"),
     log:
         "<logs>/calibration.log",
     benchmark:
@@ -141,9 +124,7 @@ rule calibration:
         key=key(
             "calibration",
             "iqa.bootstrap",
-            **table_facts(
-                "images", "degradation", "sr", "sampling", "study", "metric"
-            ),
+            **table_facts(*METRIC_GROUPS),
         ),
     message:
         "Table of calibration"
@@ -155,20 +136,12 @@ rule reliability:
     """Predicted against observed share of viewers, in bins."""
     input:
         metric="<results>/metric/scores.parquet",
-        configs=collect(
-            "<results>/metric/{backbone}/config.json",
-            backbone=config["metric"]["finetune"],
-        ),
+        configs=tuned("config.json"),
         scores="<results>/study/scores.csv",
         split="<results>/study/split.csv",
         sr="<results>/sr/sr.parquet",
     output:
-        pdf="<results>/figures/reliability.pdf",
-        png=report(
-            "<results>/figures/reliability.png",
-            caption="captions/reliability.rst",
-            category="Figures",
-        ),
+        **drawn("reliability"),
     log:
         "<logs>/reliability.log",
     benchmark:
@@ -184,9 +157,7 @@ rule reliability:
             "reliability",
             "iqa.bootstrap",
             "paper.dpi",
-            **table_facts(
-                "images", "degradation", "sr", "sampling", "study", "metric"
-            ),
+            **table_facts(*METRIC_GROUPS),
         ),
     message:
         "Reliability diagram"
@@ -203,12 +174,7 @@ rule ranking:
         scores="<results>/study/scores.csv",
         sr="<results>/sr/sr.parquet",
     output:
-        pdf="<results>/figures/ranking.pdf",
-        png=report(
-            "<results>/figures/ranking.png",
-            caption="captions/ranking.rst",
-            category="Figures",
-        ),
+        **drawn("ranking"),
     log:
         "<logs>/ranking.log",
     benchmark:
@@ -223,9 +189,7 @@ rule ranking:
         key=key(
             "ranking",
             "paper.dpi",
-            **table_facts(
-                "images", "degradation", "sr", "sampling", "study", "iqa", "metric"
-            ),
+            **table_facts(*METRIC_GROUPS, "iqa"),
         ),
     message:
         "Figure of all rows and the human ceiling"

@@ -1,4 +1,4 @@
-"""Shared by every stage: path of the library, checked configuration, names, keys. Only functions here."""
+"""Shared by every stage: path of the library, checked configuration, names. Only functions here."""
 
 import os
 import re
@@ -17,17 +17,11 @@ from snakemake.exceptions import WorkflowError
 
 from hlf import config as hlf_config
 from hlf import digest
-from hlf.backbones.registry import BACKBONES
 from hlf.costs.jobs import shards as shard_count
 from hlf.errors import HlfError
-from hlf.study.server import screenshot
 from hlf.study import sources as study_sources
-from hlf.tuning.variants import BASELINE, IMAGE_MEASURES, variant_name
-from hlf import needs
-from hlf.zoo import first_use
-from hlf.zoo.entries import ENTRIES
-from hlf.zoo.registry import get_advice, weight_paths
-from hlf.training.recipes import RECIPES, made_by
+from hlf.study.server import screenshot
+from hlf.tuning.variants import BASELINE, variant_name
 
 ROOT = Path(workflow.basedir)
 HASHES = ROOT / ".snakemake" / "hlf_weights.json"  # of large files, by size and time
@@ -42,6 +36,7 @@ except HlfError as error:
 BEHAVIOUR_TABLES = ["behaviour", "invariance", "change_map"]
 BEHAVIOUR_FIGURES = ["sensitivity", "mild_changes", "change_examples"]
 TABLES = [
+    "findings",
     "sr_models",
     "agreement",
     "observers",
@@ -83,17 +78,10 @@ STUDY_SETTINGS = (
     "study.min_css_px",
     "study.minutes",
 )
-# groups of the configuration behind what is said of the fine-tuned SeeSR
-TUNING_GROUPS = (
-    "images",
-    "degradation",
-    "sr",
-    "sampling",
-    "study",
-    "iqa",
-    "metric",
-    "tuning",
-)
+# groups of the configuration behind what is said of the votes, of the metric, and of the fine-tuned SeeSR
+STUDY_GROUPS = ("images", "degradation", "sr", "sampling", "study")
+METRIC_GROUPS = (*STUDY_GROUPS, "metric")
+TUNING_GROUPS = (*METRIC_GROUPS, "iqa", "tuning")
 
 
 def variants():
@@ -138,51 +126,29 @@ def fold_tables():
     return collect("<results>/metric/{backbone}/folds.parquet", backbone=names)
 
 
-def setting(name):
-    """Configuration value of a dotted name."""
-    value = config
-    for part in name.split("."):
-        value = value[part]
-    return value
+def tuned(file):
+    """A file in the folder of every fine-tuned metric."""
+    folders = "<results>/metric/{backbone}/"
+    return collect(folders + file, backbone=config["metric"]["finetune"])
 
 
-def key(script, *names, modules=(), **more):
-    """Canonical parameter of a rule: the named settings, further values, and the digest of the code behind it."""
-    settings = {name: setting(name) for name in ("run", "seed", *names)}
-    return digest.key(
-        {**settings, **more}, ROOT / "workflow_scripts" / f"{script}.py", tuple(modules)
-    )
+def variant_evaluation():
+    """Table of the variants of SeeSR on the evaluation images, as a list; none where tuning.variants is empty."""
+    return ["<results>/tuning/evaluation.parquet"] if variants() else []
 
 
-@cache
-def weights(name):
-    """Digest of a model's weight files in the zoo in use, for rule keys; tells when they are missing, unknown or changed."""
-    zoo = config["zoo"]["use"]
-    if (zoo, name) not in ENTRIES:
-        return f"missing: zoo '{zoo}' has no model '{name}' in this version of hlf"
-    folder = ROOT / config["zoo"][zoo]
-    told = first_use.changed(folder, name, HASHES) if zoo == "official" else ""
-    return (
-        f"wrong: {told}"
-        if told
-        else digest.files_digest(weight_paths(zoo, folder, name), HASHES, folder)
-    )
+def printed(name):
+    """Outputs csv, md and tex of a table that people read."""
+    files = {kind: f"<results>/tables/{name}.{kind}" for kind in ("csv", "md", "tex")}
+    caption = f"captions/{name}.rst"
+    return {**files, "csv": report(files["csv"], caption=caption, category="Tables")}
 
 
-@cache
-def reader_weights():
-    """Digest of the content reader, which belongs to the mini zoo whatever the zoo in use."""
-    folder = ROOT / config["zoo"]["mini"]
-    return digest.files_digest(weight_paths("mini", folder, "reader"), HASHES)
-
-
-def table_facts(*groups):
-    """Values that stand in tables and captions: scale and the digest of the groups that the table depends on."""
-    return {
-        "zoo": config["zoo"]["use"],
-        "scale": hlf_config.scale(config),
-        "config_hash": hlf_config.result_hash(config, groups),
-    }
+def drawn(name):
+    """Outputs pdf and png of a figure."""
+    files = {kind: f"<results>/figures/{name}.{kind}" for kind in ("pdf", "png")}
+    caption = f"captions/{name}.rst"
+    return {**files, "png": report(files["png"], caption=caption, category="Figures")}
 
 
 def gpus():
@@ -190,49 +156,6 @@ def gpus():
     return 0 if config["resources"]["device"] == "cpu" else 1
 
 
-def photograph_listing():
-    """Digest of names and sizes in images.folder, so that an added or removed photograph is noticed; "" for scenes."""
-    if config["images"]["source"] != "folder":
-        return ""
-    return digest.folder_digest(Path(config["images"]["folder"]))
-
-
-def training_listing():
-    """What stops a fine-tuning whose photographs are missing, before hours are spent on what comes first; else "".
-
-    Its many files are not looked at here: tuning/training.csv records which of them were chosen, once.
-    """
-    folder = config["tuning"]["folder"]
-    if folder is None or Path(folder).is_dir():
-        return ""
-    return f"missing: {folder} (tuning.folder) does not exist; put the photographs of COCO 2017 train there"
-
-
-def shown_config():
-    """Configuration as the report shows it: without keys that change no result, so that its bytes do not either."""
-    return hlf_config.shown(config)
-
-
 def votes_files():
     """Files of votes that study.votes names, as input; none while they are missing, so that a plan can be shown."""
     return study_sources.files_of(config["study"]["votes"])
-
-
-def votes_state():
-    """What the votes of a database are at the moment, or what stops a run whose votes are missing; else ""."""
-    return study_sources.state_of(config["study"]["votes"])
-
-
-def page_files():
-    """Digest of what browsers load of the study's pages, which the code behind a rule does not show."""
-    server = ROOT / "workflow_scripts/hlf/study/server"
-    files = sorted(
-        p for part in ("static", "templates") for p in (server / part).iterdir()
-    )
-    return digest.files_digest(files, HASHES, ROOT)
-
-
-def missing_browser():
-    """What stops Figure 3 on this machine; "" when all is there."""
-    found = screenshot.lacking()
-    return f"missing: {found}" if found else ""

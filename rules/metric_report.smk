@@ -23,14 +23,8 @@ rule metric_report:
 rule probe_metric:
     """Values of every pair with a known answer, by each backbone, untouched and fine-tuned."""
     input:
-        configs=collect(
-            "<results>/metric/{backbone}/config.json",
-            backbone=config["metric"]["finetune"],
-        ),
-        weights=collect(
-            "<results>/metric/{backbone}/model.safetensors",
-            backbone=config["metric"]["finetune"],
-        ),
+        configs=tuned("config.json"),
+        weights=tuned("model.safetensors"),
     output:
         table="<results>/metric/behaviour.parquet",
     log:
@@ -57,13 +51,7 @@ rule behaviour:
         behaviour="<results>/metric/behaviour.parquet",
         scores="<results>/study/scores.csv",
     output:
-        csv=report(
-            "<results>/tables/behaviour.csv",
-            caption="captions/behaviour.rst",
-            category="Tables",
-        ),
-        md="<results>/tables/behaviour.md",
-        tex="<results>/tables/behaviour.tex",
+        **printed("behaviour"),
     log:
         "<logs>/behaviour.log",
     benchmark:
@@ -79,9 +67,7 @@ rule behaviour:
             "behaviour",
             "iqa.bootstrap",
             "metric.threshold",
-            **table_facts(
-                "images", "degradation", "sr", "sampling", "study", "metric"
-            ),
+            **table_facts(*METRIC_GROUPS),
         ),
     message:
         "Table of planted edits"
@@ -95,13 +81,7 @@ rule invariance:
         behaviour="<results>/metric/behaviour.parquet",
         scores="<results>/study/scores.csv",
     output:
-        csv=report(
-            "<results>/tables/invariance.csv",
-            caption="captions/invariance.rst",
-            category="Tables",
-        ),
-        md="<results>/tables/invariance.md",
-        tex="<results>/tables/invariance.tex",
+        **printed("invariance"),
     log:
         "<logs>/invariance.log",
     benchmark:
@@ -115,9 +95,7 @@ rule invariance:
     params:
         key=key(
             "invariance",
-            **table_facts(
-                "images", "degradation", "sr", "sampling", "study", "metric"
-            ),
+            **table_facts(*METRIC_GROUPS),
         ),
     message:
         "Table of mild changes"
@@ -131,13 +109,7 @@ rule change_map:
         behaviour="<results>/metric/behaviour.parquet",
         scores="<results>/study/scores.csv",
     output:
-        csv=report(
-            "<results>/tables/change_map.csv",
-            caption="captions/change_map.rst",
-            category="Tables",
-        ),
-        md="<results>/tables/change_map.md",
-        tex="<results>/tables/change_map.tex",
+        **printed("change_map"),
     log:
         "<logs>/change_map.log",
     benchmark:
@@ -152,9 +124,7 @@ rule change_map:
         key=key(
             "change_map",
             "iqa.bootstrap",
-            **table_facts(
-                "images", "degradation", "sr", "sampling", "study", "metric"
-            ),
+            **table_facts(*METRIC_GROUPS),
         ),
     message:
         "Table of change maps"
@@ -168,12 +138,7 @@ rule sensitivity:
         behaviour="<results>/metric/behaviour.parquet",
         scores="<results>/study/scores.csv",
     output:
-        pdf="<results>/figures/sensitivity.pdf",
-        png=report(
-            "<results>/figures/sensitivity.png",
-            caption="captions/sensitivity.rst",
-            category="Figures",
-        ),
+        **drawn("sensitivity"),
     log:
         "<logs>/sensitivity.log",
     benchmark:
@@ -189,9 +154,7 @@ rule sensitivity:
             "sensitivity",
             "paper.dpi",
             "metric.threshold",
-            **table_facts(
-                "images", "degradation", "sr", "sampling", "study", "metric"
-            ),
+            **table_facts(*METRIC_GROUPS),
         ),
     message:
         "Figure of planted edits"
@@ -205,12 +168,7 @@ rule mild_changes:
         behaviour="<results>/metric/behaviour.parquet",
         scores="<results>/study/scores.csv",
     output:
-        pdf="<results>/figures/mild_changes.pdf",
-        png=report(
-            "<results>/figures/mild_changes.png",
-            caption="captions/mild_changes.rst",
-            category="Figures",
-        ),
+        **drawn("mild_changes"),
     log:
         "<logs>/mild_changes.log",
     benchmark:
@@ -225,9 +183,7 @@ rule mild_changes:
         key=key(
             "mild_changes",
             "paper.dpi",
-            **table_facts(
-                "images", "degradation", "sr", "sampling", "study", "metric"
-            ),
+            **table_facts(*METRIC_GROUPS),
         ),
     message:
         "Figure of mild changes"
@@ -238,23 +194,12 @@ rule mild_changes:
 rule change_examples:
     """Change maps of planted edits and mild changes."""
     input:
-        configs=collect(
-            "<results>/metric/{backbone}/config.json",
-            backbone=config["metric"]["finetune"],
-        ),
-        weights=collect(
-            "<results>/metric/{backbone}/model.safetensors",
-            backbone=config["metric"]["finetune"],
-        ),
+        configs=tuned("config.json"),
+        weights=tuned("model.safetensors"),
         behaviour="<results>/metric/behaviour.parquet",
         scores="<results>/study/scores.csv",
     output:
-        pdf="<results>/figures/change_examples.pdf",
-        png=report(
-            "<results>/figures/change_examples.png",
-            caption="captions/change_examples.rst",
-            category="Figures",
-        ),
+        **drawn("change_examples"),
     log:
         "<logs>/change_examples.log",
     benchmark:
@@ -272,9 +217,7 @@ rule change_examples:
             "images.crop",
             "images.objects",
             modules=backbone_modules(),
-            **table_facts(
-                "images", "degradation", "sr", "sampling", "study", "metric"
-            ),
+            **table_facts(*METRIC_GROUPS),
         ),
     message:
         "Figure of change maps"

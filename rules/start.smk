@@ -1,56 +1,17 @@
 """Before and after a run: locks and jobs that a killed run left, what is missing. Only functions here."""
 
-import json
-import platform
 from functools import partial
 
-from hlf import orphans
+from hlf.start import failures, holders, missing, orphans
 
-# Snakemake's lock outlives a killed run and would refuse the same command; it says nothing of who holds it. So each run
-# notes its process, and locks are removed when all noted processes are of this machine and gone (docs/design.md, "Resume").
-HOLDERS = Path(".snakemake/hlf_holders")
+HOLDERS = Path(".snakemake/hlf_holders")  # processes that work here
 SENT = Path(".snakemake/hlf_slurm")  # stands where a run has sent jobs to Slurm
 NOTED = Path(".snakemake/hlf_sent")  # jobs of other schedulers, by profiles/generic
 
 
-def this_process():
-    """Identity of the running Snakemake: machine, process number and its start time."""
-    import psutil
-
-    process = psutil.Process()
-    return {
-        "host": platform.node(),
-        "pid": process.pid,
-        "started": process.create_time(),
-    }
-
-
-def lives(holder):
-    """Whether a noted process is running; None for one of another machine, which cannot be asked."""
-    import psutil
-
-    process = json.loads(holder.read_text(encoding="utf8"))
-    if process["host"] != platform.node():
-        return None
-    try:
-        return psutil.Process(process["pid"]).create_time() == process["started"]
-    except psutil.NoSuchProcess:
-        return False
-
-
-def remove_stale_lock():
-    """Remove the locks of killed runs of this machine; they stay while a run is alive, or may be on another machine."""
-    locks = list(Path(".snakemake/locks").glob("*.lock"))
-    holders = {path: lives(path) for path in HOLDERS.glob("*.json")}
-    if not locks or holders and set(holders.values()) == {False}:
-        # without a lock, no run is going on anywhere
-        for path in [*locks, *(path for path, alive in holders.items() if not alive)]:
-            path.unlink(missing_ok=True)
-
-
 # the jobs of a cluster run beside the process that holds the lock
 if workflow.is_main_process:
-    remove_stale_lock()
+    holders.remove_stale(Path(".snakemake/locks").glob("*.lock"), HOLDERS)
 
 
 def refuse_second_writers():
@@ -61,7 +22,7 @@ def refuse_second_writers():
     executor = workflow.executor_plugin.name
     if executor == "slurm":
         SENT.touch()
-    if any(map(lives, HOLDERS.glob("*.json"))):
+    if any(map(holders.lives, HOLDERS.glob("*.json"))):
         return
     folder, settings = Path.cwd(), workflow.executor_settings
     try:
@@ -82,10 +43,7 @@ def before_start(dag):
     refuse_second_writers()
     note_first_use(dag)
     keep_codes()
-    HOLDERS.mkdir(exist_ok=True)
-    me = this_process()
-    holder = HOLDERS / f"{me['host']}-{me['pid']}.json"
-    holder.write_text(json.dumps(me), encoding="utf8")
+    holders.note_process(HOLDERS)
 
 
 def refuse_unfinished_release(dag):
@@ -96,7 +54,7 @@ def refuse_unfinished_release(dag):
         left = len([name for name in names if name in others])
         raise WorkflowError(
             f"run '{config['run']}' is not finished, {left} jobs are left ({', '.join(others)}), so nothing was "
-            "released: run `snakemake all`, read the report, then `snakemake release`"
+            "released; run `snakemake all`, read the report, then `snakemake release`"
         )
 
 
@@ -114,6 +72,14 @@ def after_success(dag):
                 raise WorkflowError(str(error)) from None
 
 
+def after_failure(dag):
+    """Say once more why jobs failed: where others went on, it stands far above, and Snakemake's last line names no job."""
+    logs = (Path(path) for job in dag.jobs for path in job.log)
+    found = failures.sentences(logs, holders.this_process()["started"])
+    if found:
+        logger.error("failed:\n  " + "\n  ".join(found))
+
+
 def keys_to_run(dag):
     """Keys of the jobs that would run, as JSON."""
     jobs = [job for job in dag.needrun_jobs() if not job.is_norun]
@@ -122,52 +88,23 @@ def keys_to_run(dag):
 
 def check_before_start(dag):
     """Refuse to start when a job that would run lacks its weights or its model, or has others than at their first use."""
-    texts = keys_to_run(dag)
-    changed = any('"wrong: ' in text for text in texts)
-    found = sorted(
-        {
-            sentence
-            for text in texts
-            if changed or '"missing: ' in text
-            for sentence in problem_parts(text)
-        }
-    )
+    zoo = config["zoo"]["use"]
+    what, found = missing.problems(keys_to_run(dag), zoo, config["zoo"][zoo])
     if found:
-        what = "missing or has changed" if changed else "missing"
         raise WorkflowError(
             f"something is {what}, nothing was started:\n  " + "\n  ".join(found)
         )
-
-
-def problem_parts(key_text):
-    """Sentences on what a rule's key says is missing or wrong."""
-    zoo, folder = config["zoo"]["use"], config["zoo"][config["zoo"]["use"]]
-    for name, value in json.loads(key_text).items():
-        kind, _, reason = str(value).partition(": ")
-        if kind not in ("missing", "wrong"):
-            continue
-        what = name.removeprefix("weights.")
-        known = ENTRIES.get((zoo, what)) if name.startswith("weights.") else None
-        where = (
-            f"; source: {known.source}, licence {known.licence}; put it below {folder}{get_advice(zoo, what)}"
-            if known and kind == "missing"
-            else ""
-        )
-        yield f"{what}: {reason}{where}"
 
 
 def note_first_use(dag):
     """Record the official files that jobs will read, where that was not done yet; later runs refuse others."""
     if config["zoo"]["use"] != "official":
         return
-    names = {
-        name.removeprefix("weights.")
-        for text in keys_to_run(dag)
-        if '"weights.' in text
-        for name in json.loads(text)
-        if name.startswith("weights.")
-    }
     try:
-        first_use.note(ROOT / config["zoo"]["official"], sorted(names), HASHES)
+        first_use.note(
+            ROOT / config["zoo"]["official"],
+            missing.entries_in(keys_to_run(dag)),
+            HASHES,
+        )
     except HlfError as error:
         raise WorkflowError(str(error)) from None

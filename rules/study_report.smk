@@ -19,13 +19,7 @@ rule agreement:
         scores="<results>/study/scores.csv",
         sr="<results>/sr/sr.parquet",
     output:
-        csv=report(
-            "<results>/tables/agreement.csv",
-            caption="captions/agreement.rst",
-            category="Tables",
-        ),
-        md="<results>/tables/agreement.md",
-        tex="<results>/tables/agreement.tex",
+        **printed("agreement"),
     log:
         "<logs>/agreement.log",
     benchmark:
@@ -41,7 +35,7 @@ rule agreement:
             "agreement",
             "iqa.bootstrap",
             "study.ceiling_splits",
-            **table_facts("images", "degradation", "sr", "sampling", "study"),
+            **table_facts(*STUDY_GROUPS),
         ),
     message:
         "Agreement of people"
@@ -56,13 +50,7 @@ rule observers:
         scores="<results>/study/scores.csv",
         sr="<results>/sr/sr.parquet",
     output:
-        csv=report(
-            "<results>/tables/observers.csv",
-            caption="captions/observers.rst",
-            category="Tables",
-        ),
-        md="<results>/tables/observers.md",
-        tex="<results>/tables/observers.tex",
+        **printed("observers"),
     log:
         "<logs>/observers.log",
     benchmark:
@@ -76,7 +64,7 @@ rule observers:
     params:
         key=key(
             "observers",
-            **table_facts("images", "degradation", "sr", "sampling", "study"),
+            **table_facts(*STUDY_GROUPS),
         ),
     message:
         "Table of observers"
@@ -91,12 +79,7 @@ rule study_votes:
         scores="<results>/study/scores.csv",
         sr="<results>/sr/sr.parquet",
     output:
-        pdf="<results>/figures/study_votes.pdf",
-        png=report(
-            "<results>/figures/study_votes.png",
-            caption="captions/study_votes.rst",
-            category="Figures",
-        ),
+        **drawn("study_votes"),
     log:
         "<logs>/study_votes.log",
     benchmark:
@@ -112,7 +95,7 @@ rule study_votes:
             "study_votes",
             "iqa.bootstrap",
             "paper.dpi",
-            **table_facts("images", "degradation", "sr", "sampling", "study"),
+            **table_facts(*STUDY_GROUPS),
         ),
     message:
         "Figure of the votes"
@@ -127,12 +110,7 @@ rule figure3:
         pairs="<results>/sampling/pairs.csv",
         sr="<results>/sr/sr.parquet",
     output:
-        pdf="<results>/figures/figure3.pdf",
-        png=report(
-            "<results>/figures/figure3.png",
-            caption="captions/figure3.rst",
-            category="Figures",
-        ),
+        **drawn("figure3"),
     log:
         "<logs>/figure3.log",
     benchmark:

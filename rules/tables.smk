@@ -21,13 +21,7 @@ rule sr_models:
         sr="<results>/sr/sr.parquet",
         baselines="<results>/sr/baselines.parquet",
     output:
-        csv=report(
-            "<results>/tables/sr_models.csv",
-            caption="captions/sr_models.rst",
-            category="Tables",
-        ),
-        md="<results>/tables/sr_models.md",
-        tex="<results>/tables/sr_models.tex",
+        **printed("sr_models"),
     log:
         "<logs>/sr_models.log",
     benchmark:
@@ -59,13 +53,7 @@ rule table2:
         split="<results>/study/split.csv",
         sr="<results>/sr/sr.parquet",
     output:
-        csv=report(
-            "<results>/tables/table2.csv",
-            caption="captions/table2.rst",
-            category="Tables",
-        ),
-        md="<results>/tables/table2.md",
-        tex="<results>/tables/table2.tex",
+        **printed("table2"),
     log:
         "<logs>/table2.log",
     benchmark:
@@ -80,7 +68,7 @@ rule table2:
         key=key(
             "table2",
             "iqa.bootstrap",
-            **table_facts("images", "degradation", "sr", "sampling", "study", "iqa"),
+            **table_facts(*STUDY_GROUPS, "iqa"),
         ),
     message:
         "Table 2"
@@ -98,13 +86,7 @@ rule table3:
         split="<results>/study/split.csv",
         sr="<results>/sr/sr.parquet",
     output:
-        csv=report(
-            "<results>/tables/table3.csv",
-            caption="captions/table3.rst",
-            category="Tables",
-        ),
-        md="<results>/tables/table3.md",
-        tex="<results>/tables/table3.tex",
+        **printed("table3"),
     log:
         "<logs>/table3.log",
     benchmark:
@@ -119,9 +101,7 @@ rule table3:
         key=key(
             "table3",
             "iqa.bootstrap",
-            **table_facts(
-                "images", "degradation", "sr", "sampling", "study", "metric"
-            ),
+            **table_facts(*METRIC_GROUPS),
         ),
     message:
         "Table 3"
@@ -136,13 +116,7 @@ rule strata:
         scores="<results>/study/scores.csv",
         sr="<results>/sr/sr.parquet",
     output:
-        csv=report(
-            "<results>/tables/strata.csv",
-            caption="captions/strata.rst",
-            category="Tables",
-        ),
-        md="<results>/tables/strata.md",
-        tex="<results>/tables/strata.tex",
+        **printed("strata"),
     log:
         "<logs>/strata.log",
     benchmark:
@@ -154,9 +128,7 @@ rule strata:
         runtime=30,
         gpu=0,
     params:
-        key=key(
-            "strata", **table_facts("images", "degradation", "sr", "sampling", "study")
-        ),
+        key=key("strata", **table_facts(*STUDY_GROUPS)),
     message:
         "Table of strata"
     script:
@@ -172,13 +144,7 @@ rule comparisons:
         split="<results>/study/split.csv",
         sr="<results>/sr/sr.parquet",
     output:
-        csv=report(
-            "<results>/tables/comparisons.csv",
-            caption="captions/comparisons.rst",
-            category="Tables",
-        ),
-        md="<results>/tables/comparisons.md",
-        tex="<results>/tables/comparisons.tex",
+        **printed("comparisons"),
     log:
         "<logs>/comparisons.log",
     benchmark:
@@ -193,9 +159,7 @@ rule comparisons:
         key=key(
             "comparisons",
             "iqa.bootstrap",
-            **table_facts(
-                "images", "degradation", "sr", "sampling", "study", "iqa", "metric"
-            ),
+            **table_facts(*METRIC_GROUPS, "iqa"),
         ),
     message:
         "Comparing the rows of Tables 2 and 3"
@@ -211,13 +175,7 @@ rule ceiling:
         split="<results>/study/split.csv",
         sr="<results>/sr/sr.parquet",
     output:
-        csv=report(
-            "<results>/tables/ceiling.csv",
-            caption="captions/ceiling.rst",
-            category="Tables",
-        ),
-        md="<results>/tables/ceiling.md",
-        tex="<results>/tables/ceiling.tex",
+        **printed("ceiling"),
     log:
         "<logs>/ceiling.log",
     benchmark:
@@ -232,7 +190,7 @@ rule ceiling:
         key=key(
             "ceiling",
             "study.ceiling_splits",
-            **table_facts("images", "degradation", "sr", "sampling", "study"),
+            **table_facts(*STUDY_GROUPS),
         ),
     message:
         "Human ceiling"

@@ -139,14 +139,8 @@ rule evaluate_variant:
             shard=shards("tuning"),
         ),
         content="<results>/images/content.parquet",
-        metrics=collect(
-            "<results>/metric/{backbone}/config.json",
-            backbone=config["metric"]["finetune"],
-        ),
-        weights=collect(
-            "<results>/metric/{backbone}/model.safetensors",
-            backbone=config["metric"]["finetune"],
-        ),
+        metrics=tuned("config.json"),
+        weights=tuned("model.safetensors"),
     output:
         table="<results>/tuning/evaluation/{variant}.parquet",
     log:

@@ -19,13 +19,7 @@ rule table4:
         evaluation="<results>/tuning/evaluation.parquet",
         scores="<results>/study/scores.csv",
     output:
-        csv=report(
-            "<results>/tables/table4.csv",
-            caption="captions/table4.rst",
-            category="Tables",
-        ),
-        md="<results>/tables/table4.md",
-        tex="<results>/tables/table4.tex",
+        **printed("table4"),
         changes=report(
             "<results>/tables/table4_changes.csv",
             caption="captions/table4_changes.rst",
@@ -63,12 +57,7 @@ rule figure1:
         pairs="<results>/sampling/pairs.csv",
         sr="<results>/sr/sr.parquet",
     output:
-        pdf="<results>/figures/figure1.pdf",
-        png=report(
-            "<results>/figures/figure1.png",
-            caption="captions/figure1.rst",
-            category="Figures",
-        ),
+        **drawn("figure1"),
     log:
         "<logs>/figure1.log",
     benchmark:
@@ -84,7 +73,7 @@ rule figure1:
             "figure1",
             "paper.quality_measure",
             "paper.dpi",
-            **table_facts("images", "degradation", "sr", "sampling", "study", "iqa"),
+            **table_facts(*STUDY_GROUPS, "iqa"),
         ),
     message:
         "Figure 1"
@@ -99,12 +88,7 @@ rule figure6:
         images="<results>/tuning/sr.parquet",
         scores="<results>/study/scores.csv",
     output:
-        pdf="<results>/figures/figure6.pdf",
-        png=report(
-            "<results>/figures/figure6.png",
-            caption="captions/figure6.rst",
-            category="Figures",
-        ),
+        **drawn("figure6"),
     log:
         "<logs>/figure6.log",
     benchmark:
@@ -135,12 +119,7 @@ rule figure7:
         images="<results>/tuning/sr.parquet",
         scores="<results>/study/scores.csv",
     output:
-        pdf="<results>/figures/figure7.pdf",
-        png=report(
-            "<results>/figures/figure7.png",
-            caption="captions/figure7.rst",
-            category="Figures",
-        ),
+        **drawn("figure7"),
     log:
         "<logs>/figure7.log",
     benchmark:
@@ -172,12 +151,7 @@ rule tuning_curves:
         ),
         scores="<results>/study/scores.csv",
     output:
-        pdf="<results>/figures/tuning_curves.pdf",
-        png=report(
-            "<results>/figures/tuning_curves.png",
-            caption="captions/tuning_curves.rst",
-            category="Figures",
-        ),
+        **drawn("tuning_curves"),
     log:
         "<logs>/tuning_curves.log",
     benchmark:

@@ -4,6 +4,8 @@ Not part of `all`: finished models are committed under resources/zoo/mini. `snak
 anew in results/zoo/; set `zoo.mini` to that folder to use them. A killed training goes on from its last checkpoint.
 """
 
+from hlf.training.recipes import RECIPES, made_by
+
 
 rule train_zoo:
     """All mini models, retrained."""

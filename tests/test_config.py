@@ -11,18 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hlf.config import (
-    NO_RESULT,
-    SCHEMA,
-    check,
-    cross_problems,
-    option_problems,
-    result_hash,
-    scale,
-    schema,
-    schema_problems,
-    shown,
-)
+from hlf.config import NO_RESULT, check, result_hash, scale, shown
+from hlf.config_checks import cross_problems, option_problems
+from hlf.config_schema import SCHEMA, schema, schema_problems
 from hlf.errors import HlfError
 from hlf.sr.registry import MODELS, registered
 
@@ -167,9 +158,9 @@ def test_a_wrong_key_type_or_value_is_told(mini, name, value, words):
 
 OPTION_MISTAKES = [
     ("swinir.variant", "S", "sr.swinir.variant is 'S', expected M or L"),
-    ("swinir.varient", "M", "model 'swinir' has no option 'varient', expected one of: variant"),
-    ("bsrgan.variant", "M", "model 'bsrgan' has no option 'variant', expected one of: none"),
-    ("bicubic.antialias", True, "model 'bicubic' has no option 'antialias', expected one of: none"),
+    ("swinir.varient", "M", "model 'swinir' has no option 'varient', expected one of variant"),
+    ("bsrgan.variant", "M", "model 'bsrgan' has no option 'variant', and no other; leave it out"),
+    ("bicubic.antialias", True, "model 'bicubic' has no option 'antialias', and no other; leave it out"),
     ("seesr.steps", 0, "sr.seesr.steps is 0, expected a whole number from 1 to 1000"),
     ("seesr.steps", 2.5, "sr.seesr.steps is 2.5, expected a whole number"),
     # a command line has texts only, a configuration has not

@@ -11,8 +11,8 @@ from PIL import Image
 from hlf.columns import TABLES, conform, pair_id
 from hlf.errors import HlfError
 from hlf.images import write_png
-from hlf.nets.reader import ContentReader, crop_box, letter_targets, read
-from hlf.scenes.objects import code_tile, glyph_tile, sign_tile
+from hlf.scenes.objects import draw_code, draw_glyph, draw_sign
+from hlf.scenes.reader import ContentReader, crop_box, letter_targets, read
 from hlf.scenes.vocabulary import glyph_classes
 from hlf.seeds import generator
 from hlf.study.simulated.content import content_errors, load_reader
@@ -29,11 +29,9 @@ def reader():
 
 def tile(kind, number):
     rng = generator(number, "content-test", kind)
-    return {
-        "glyph": lambda: glyph_tile(rng, 56),
-        "sign": lambda: sign_tile(rng, 30),
-        "code": lambda: code_tile(rng, 4),
-    }[kind]()
+    draw, size = {"glyph": (draw_glyph, 56), "sign": (draw_sign, 30), "code": (draw_code, 4)}[kind]
+    thing = draw(rng, size)
+    return thing.picture(), thing.label, thing.detail
 
 
 def other_tile(kind, number):

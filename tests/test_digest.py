@@ -38,6 +38,7 @@ FILES = {
     "deep/known.json": "{}",
     "deep/other.json": "{}",
     "plug.py": "from hlf import unused\n",
+    "version.py": "__version__ = '1'\nFORM = 'hlf {}'\n",
     "sr/registry.py": "MODELS: dict[str, str] = {'a': 'hlf.a'}\nBASELINES = {'b': 'hlf.b'}\nOTHER = {'c': 'hlf.c'}\n",
 }
 SCRIPT = "import hlf_job\nfrom hlf.model import run\n\nfrom beside import ONE\n\nprint(run(ONE))\n"
@@ -255,3 +256,8 @@ def test_lists_of_names_are_where_the_digest_looks_for_them():
         forget()
         tree = digest._tree(digest.PACKAGE / file)
         assert set(names) <= {digest._assigned(node) for node in tree.body}
+
+
+def test_a_release_makes_no_result_anew(package):
+    assert not edited(package, "version.py", "'1'", "'2'", ("hlf.version",))
+    assert edited(package, "version.py", "hlf {}", "HLF {}", ("hlf.version",))

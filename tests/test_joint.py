@@ -186,7 +186,7 @@ def test_a_detector_that_gives_no_mask_is_named(tmp_path, how) -> None:
 def test_a_detector_that_cannot_take_the_input_is_named(tmp_path) -> None:
     detector = ArtifactDetector(write_detector(tmp_path / "end2end.pt"))
     detector.network = torch.nn.Conv2d(1, 1, 1)
-    with pytest.raises(HlfError, match=r"end2end.pt fails on \(1, 3, 224, 224\): .*channels"):
+    with pytest.raises(HlfError, match=r"end2end.pt fails on \(1, 3, 224, 224\) \(.*channels"):
         detector(picture(8, 8))
 
 

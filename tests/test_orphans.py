@@ -5,8 +5,8 @@ from functools import partial
 
 import pytest
 
-from hlf import orphans
 from hlf.errors import HlfError
+from hlf.start import orphans
 
 RUN = "0b3c1a52-9f0e-4d0b-8a34-4c8f7b1f6a10"
 

@@ -140,7 +140,7 @@ def test_roles_follow_the_seed_not_the_order_of_files(tmp_path):
 
 def test_two_files_with_one_stem_are_refused(tmp_path):
     root = folder_of(tmp_path / "photos", ["a.png", "sub/a.png"])
-    with pytest.raises(HlfError, match=r"a.png and sub/a.png have the same stem 'a', rename one"):
+    with pytest.raises(HlfError, match=r"a.png and sub/a.png have the same stem 'a'; rename one"):
         prepare_images(folder_settings(root, dataset=1), tmp_path / "run", "t", 1, "k")
     with pytest.raises(HlfError, match="gone does not exist"):
         prepare_images(folder_settings(tmp_path / "gone"), tmp_path / "run", "t", 1, "k")

@@ -7,7 +7,7 @@ import pytest
 
 from hlf.images import to_tensor
 from hlf.scenes.backgrounds import PHOTOGRAPHS, photograph
-from hlf.scenes.objects import CODE_SIDE, code_modules, code_tile, glyph_tile, sign_tile
+from hlf.scenes.objects import CODE_SIDE, code_modules, draw_code, draw_glyph, draw_sign
 from hlf.scenes.scene import make_scene, scene_for
 from hlf.scenes.vocabulary import (
     COLOURS,
@@ -107,12 +107,12 @@ def test_payloads_differ_and_so_do_their_codes():
 def test_things_are_drawn_in_two_colours_that_differ():
     rng = generator(1, "tiles")
     for _ in range(15):
-        for tile, label, detail in (glyph_tile(rng, 40), sign_tile(rng, 24), code_tile(rng, 3)):
-            array = np.asarray(tile).astype(float)
+        for thing in (draw_glyph(rng, 40), draw_sign(rng, 24), draw_code(rng, 3)):
+            array = np.asarray(thing.picture()).astype(float)
             grey = array[..., :3] @ [0.299, 0.587, 0.114]
             solid = grey[array[..., 3] == 255]
-            assert np.ptp(solid) > 80, (label, detail)
-            assert label == "code" or detail in COLOURS
+            assert np.ptp(solid) > 80, (thing.label, thing.detail)
+            assert thing.label == "code" or thing.detail in COLOURS
 
 
 @pytest.mark.parametrize("size", [64, 320, 512, 640])

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from diffusion_helpers import QUICK
+from hlf.device import pick_device
 from hlf.errors import HlfError
 from hlf.files import sha256, write_table
 from hlf.images import read_image, to_tensor
 from hlf.seeds import seed_for
-from hlf.sr.base import pick_device
 from hlf.sr.registry import MODELS, load_upscaler, model_module
 from hlf.sr.run import upscale_images
 from hlf.sr.swinir import pad
@@ -120,7 +120,7 @@ def test_unknown_names_precisions_devices_and_options(zoo):
     ]:
         with pytest.raises(HlfError, match=words):
             load_upscaler(*args)
-    with pytest.raises(HlfError, match="model 'bsrgan' has no option 'variant', expected one of: none"):
+    with pytest.raises(HlfError, match="model 'bsrgan' has no option 'variant', and no other; leave it out"):
         load_upscaler("bsrgan", "mini", zoo, "cpu", "fp32", {"variant": "M"})
 
 

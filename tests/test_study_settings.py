@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hlf.config import schema
+from hlf.config_schema import schema
 from hlf.errors import HlfError
 from hlf.study.settings import NAMES, Settings
 

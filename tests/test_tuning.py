@@ -29,7 +29,7 @@ __all__ = ["unbroken"]  # a fixture
 KILLED = """
 import sys
 from pathlib import Path
-from hlf.threads import one_thread
+from hlf.device import one_thread
 from hlf.tuning.launch import fine_tune
 from tuning_helpers import small_task
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import hlf_job
+from hlf.device import one_thread
 from hlf.files import read_table
 from hlf.metric.behaviour import example_pairs
 from hlf.metric.model import load_metric_folder
@@ -10,7 +11,6 @@ from hlf.paper.change_figures import change_examples
 from hlf.paper.gather import facts_of
 from hlf.paper.style import save_figure
 from hlf.paper.tables import row_name
-from hlf.threads import one_thread
 
 
 def main(job: hlf_job.Job) -> None:

@@ -1,9 +1,9 @@
 """One backbone fine-tuned again for every fold and seed, each scored on the fold that it did not see."""
 
 import hlf_job
+from hlf.device import one_thread
 from hlf.files import read_table, write_table
 from hlf.metric.certainty import crossvalidate
-from hlf.threads import one_thread
 from metric_job import recipe
 
 

@@ -3,8 +3,8 @@
 import hlf_job
 from hlf.data.shards import part_of
 from hlf.degradation.run import degrade_images
+from hlf.device import one_thread
 from hlf.files import read_table, write_table
-from hlf.threads import one_thread
 
 
 def main(job: hlf_job.Job) -> None:

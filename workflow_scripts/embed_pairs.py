@@ -3,9 +3,9 @@
 import hlf_job
 from hlf.backbones.registry import load_backbone
 from hlf.data.shards import of_role, part_of
+from hlf.device import one_thread
 from hlf.files import read_table, write_table
 from hlf.sampling.similarity import pair_similarity
-from hlf.threads import one_thread
 
 
 def main(job: hlf_job.Job) -> None:

@@ -5,11 +5,11 @@ from pathlib import Path
 import pandas as pd
 
 import hlf_job
+from hlf.device import one_thread
 from hlf.files import read_table, write_table
 from hlf.iqa.registry import Source
 from hlf.metric.load import load_metric
 from hlf.study.simulated.content import load_reader
-from hlf.threads import one_thread
 from hlf.tuning.evaluate import evaluate
 
 
@@ -19,19 +19,12 @@ def main(job: hlf_job.Job) -> None:
     images, content = pd.concat(map(read_table, job.input["images"])), read_table(job.input["content"])
     folders = [Path(path).parent for path in job.input["metrics"]]
     metrics = {folder.name: load_metric(folder.name, folder, device=job.device) for folder in folders}
-    table = evaluate(
-        images.reset_index(drop=True),
-        content,
-        job.results,
-        metrics,
-        job.settings["tuning.backbone"],
-        Source(job.settings["zoo"], job.zoo, seed=job.settings["seed"]),
-        None if content.empty else load_reader(job.mini),
-        job.settings["run"],
-        job.settings["metric.eval_batch_size"],
-        job.device,
-        job.results / "tuning" / ".work" / "measures" / job.key,
-    )
+    source = Source(job.settings["zoo"], job.zoo, seed=job.settings["seed"])
+    reader = None if content.empty else load_reader(job.mini)
+    how = (job.settings["run"], job.settings["metric.eval_batch_size"], job.device)
+    work, trained = job.results / "tuning" / ".work" / "measures" / job.key, job.settings["tuning.backbone"]
+    images = images.reset_index(drop=True)
+    table = evaluate(images, content, job.results, metrics, trained, source, reader, *how, work)
     write_table(table, job.output["table"])
 
 

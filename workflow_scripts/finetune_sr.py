@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import hlf_job
+from hlf.device import one_thread
 from hlf.files import read_table
 from hlf.paper.gather import facts_of
-from hlf.threads import one_thread
 from hlf.tuning.launch import fine_tune
 from hlf.tuning.task import Folders, task_of
 from hlf.tuning.variants import alpha_of
@@ -23,19 +23,8 @@ def main(job: hlf_job.Job) -> None:
         job.results / "logs" / "finetune_sr" / name,
     )
     metric, stamp = Path(job.input["metric"]).parent, facts_of(job.settings, scores).stamp()
-    fine_tune(
-        task_of(
-            alpha_of(name) or 0.0,
-            {**job.aside, **job.settings},
-            job.group("tuning"),
-            job.zoo,
-            metric,
-            chosen,
-            job.device,
-            folders,
-            stamp,
-        )
-    )
+    settings, alpha = {**job.aside, **job.settings}, alpha_of(name) or 0.0
+    fine_tune(task_of(alpha, settings, job.group("tuning"), job.zoo, metric, chosen, job.device, folders, stamp))
 
 
 hlf_job.run(main, globals().get("snakemake"))

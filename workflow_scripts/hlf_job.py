@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hlf.errors import HlfError
+from hlf.errors import HlfError, of_system
 
 ROOT = Path(__file__).resolve().parent.parent  # the folder of the Snakefile; folders in the configuration start there
 
@@ -67,6 +67,11 @@ def run(main: Callable[[Job], None], snakemake: Any) -> None:
         main(_job(snakemake))
     except HlfError as error:
         logging.error("%s: %s", snakemake.rule, error)
+        sys.exit(1)
+    except OSError as error:
+        # most often the machine, not a defect; where it was is for the log file
+        logging.info(traceback.format_exc())
+        logging.error("%s: %s", snakemake.rule, of_system(error))
         sys.exit(1)
     except Exception:
         logging.error("%s failed:\n%s", snakemake.rule, traceback.format_exc())

@@ -1,9 +1,9 @@
 """One backbone fine-tuned again without each SR model, and scored on the pairs of the one that it did not see."""
 
 import hlf_job
+from hlf.device import one_thread
 from hlf.files import read_table, write_table
 from hlf.metric.certainty import leave_models_out
-from hlf.threads import one_thread
 from metric_job import recipe
 
 

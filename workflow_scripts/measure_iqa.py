@@ -2,10 +2,10 @@
 
 import hlf_job
 from hlf.data.shards import part_of
+from hlf.device import one_thread
 from hlf.files import read_table, write_table
 from hlf.iqa.measure import measure_pairs
 from hlf.iqa.registry import Source
-from hlf.threads import one_thread
 
 
 def main(job: hlf_job.Job) -> None:

@@ -1,10 +1,10 @@
 """Sharpness, PSNR and readable content of each SR model's first images (paper 3.1)."""
 
 import hlf_job
+from hlf.device import one_thread
 from hlf.files import read_table, write_table
 from hlf.sr.measures import measure_models
 from hlf.study.simulated.content import load_reader
-from hlf.threads import one_thread
 
 
 def main(job: hlf_job.Job) -> None:

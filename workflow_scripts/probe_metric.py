@@ -6,10 +6,10 @@ from pathlib import Path
 import hlf_job
 from hlf.backbones.registry import load_backbone
 from hlf.data.shards import collect
+from hlf.device import one_thread
 from hlf.files import write_table
 from hlf.metric.behaviour import draw_pairs, measure, untouched
 from hlf.metric.model import read_metric
-from hlf.threads import one_thread
 
 
 def main(job: hlf_job.Job) -> None:

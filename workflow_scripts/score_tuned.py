@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import hlf_job
+from hlf.device import one_thread
 from hlf.files import read_table, write_table
 from hlf.metric.model import load_metric_folder
 from hlf.metric.score import score_pairs
-from hlf.threads import one_thread
 
 
 def main(job: hlf_job.Job) -> None:

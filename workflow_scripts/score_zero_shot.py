@@ -2,9 +2,9 @@
 
 import hlf_job
 from hlf.backbones.registry import load_backbone
+from hlf.device import one_thread
 from hlf.files import read_table, write_table
 from hlf.metric.score import score_pairs
-from hlf.threads import one_thread
 
 
 def main(job: hlf_job.Job) -> None:

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import hlf_job
+from hlf.device import one_thread
 from hlf.files import read_table, write_table
 from hlf.study.settings import Settings
 from hlf.study.shown.bundle import read_shown
 from hlf.study.simulated.content import content_errors, load_reader
 from hlf.study.simulated.simulate import simulate_votes
-from hlf.threads import one_thread
 
 
 def main(job: hlf_job.Job) -> None:
@@ -16,16 +16,9 @@ def main(job: hlf_job.Job) -> None:
     one_thread()
     pairs, content, shown = (job.input[name] for name in ("pairs", "content", "shown"))
     errors = content_errors(read_table(pairs), read_table(content), job.results, load_reader(job.mini))
-    settings = job.group("study")
+    settings, run = job.group("study"), (job.settings["seed"], job.settings["run"])
     careless = settings.pop("careless")
-    votes = simulate_votes(
-        read_shown(Path(shown)),
-        errors,
-        Settings.from_dict(settings),
-        careless,
-        job.settings["seed"],
-        job.settings["run"],
-    )
+    votes = simulate_votes(read_shown(Path(shown)), errors, Settings.from_dict(settings), careless, *run)
     write_table(errors, job.output["errors"])
     write_table(votes, job.output["votes"])
 

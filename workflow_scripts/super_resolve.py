@@ -2,33 +2,23 @@
 
 import hlf_job
 from hlf.data.shards import of_role, part_of
+from hlf.device import one_thread
 from hlf.files import read_table, write_table
 from hlf.sr.registry import load_upscaler
 from hlf.sr.run import refuse_failures, upscale_images
-from hlf.threads import one_thread
 
 
 def main(job: hlf_job.Job) -> None:
     """See the module docstring."""
     one_thread()
+    model, given = job.wildcards["model"], job.settings
     lr = of_role(read_table(job.input["lr"]), read_table(job.input["manifest"]), "dataset")
-    lr = part_of(lr, job.wildcards["shard"], job.settings["sr.shards"])
-    options = job.settings.get(f"sr.{job.wildcards['model']}", {})
-    upscaler = load_upscaler(
-        job.wildcards["model"], job.settings["zoo"], job.zoo, job.device, job.settings["sr.precision"], options
-    )
-    table, timing, failures = upscale_images(
-        lr,
-        job.results,
-        upscaler,
-        job.settings["seed"],
-        job.settings["run"],
-        job.key,
-        job.settings["sr.batch_size"],
-        job.settings["sr.tile"],
-        job.settings["sr.tile_overlap"],
-    )
-    refuse_failures(failures, job.results / "sr" / job.wildcards["model"] / f"failures-{job.wildcards['shard']}.csv")
+    lr = part_of(lr, job.wildcards["shard"], given["sr.shards"])
+    options = given.get(f"sr.{model}", {})
+    upscaler = load_upscaler(model, given["zoo"], job.zoo, job.device, given["sr.precision"], options)
+    how = (given["sr.batch_size"], given["sr.tile"], given["sr.tile_overlap"])
+    table, timing, failures = upscale_images(lr, job.results, upscaler, given["seed"], given["run"], job.key, *how)
+    refuse_failures(failures, job.results / "sr" / model / f"failures-{job.wildcards['shard']}.csv")
     write_table(timing, job.output["timing"])
     write_table(table, job.output["table"])
 

@@ -8,14 +8,15 @@ names below load their modules when they are first used.
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from hlf.version import __version__
+
 if TYPE_CHECKING:
     from hlf.errors import HlfError
     from hlf.metric.fidelity import HighLevelFidelity
     from hlf.metric.load import load_metric, score
     from hlf.metric.pyiqa_plugin import register_pyiqa
 
-__version__ = "0.1.0"
-__all__ = ["HighLevelFidelity", "HlfError", "load_metric", "register_pyiqa", "score"]
+__all__ = ["HighLevelFidelity", "HlfError", "__version__", "load_metric", "register_pyiqa", "score"]
 
 _HOMES = {
     "HighLevelFidelity": "hlf.metric.fidelity",

@@ -27,6 +27,7 @@ NAMES = {
     "backbones/registry.py": ("BACKBONES",),
     "zoo/entries.py": ("ENTRIES",),
     "iqa/registry.py": ("_ALL", "METRICS", "GROUPS", "MINI"),
+    "version.py": ("__version__",),  # or every result would hang on each release
 }
 
 
@@ -187,14 +188,16 @@ def _imports(path: Path) -> tuple[Path, ...]:
             beside = path.with_name(f"{parts[0]}.py")
             files.update([beside] if path.parent == PACKAGE.parent and beside.is_file() else [])
             continue
-        # the root package holds a version and lazy exports only; counting it would tie every result to each release
+        # the root package holds lazy exports only; what a module needs of them it imports from where they are
         for end in range(2, len(parts) + 1):
             base = PACKAGE.joinpath(*parts[1:end])
             files.update(p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file())
     text = path.read_text(encoding="utf8")
     if path.is_relative_to(PACKAGE):
         files.update(
-            p for p in path.parent.iterdir() if p.is_file() and p.suffix in (".json", ".j2", ".css") and p.name in text
+            p
+            for p in path.parent.iterdir()
+            if p.is_file() and p.suffix in (".json", ".j2", ".css", ".js") and p.name in text
         )
     return tuple(sorted(files))
 

@@ -12,7 +12,8 @@ def needed_for(what: str, install: str) -> Iterator[None]:
 
     Args:
         what: what needs the package, such as "backbone dinov2".
-        install: what `pip install` should be given.
+        install: what `pip install` should be given; "'.[study]'" for an extra of this project, whose name on package
+            indexes may be another's.
 
     >>> with needed_for("the example", "no-such-package"):
     ...     import no_such_package
@@ -22,6 +23,10 @@ def needed_for(what: str, install: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] == "hlf":
+        package = (error.name or "").partition(".")[0]
+        if package == "hlf":
             raise
-        raise HlfError(f"{what} needs package {error.name}, which is not installed; pip install {install}") from error
+        where = " in a checkout of hlf" if install.startswith("'.[") else ""
+        raise HlfError(
+            f"{what} needs package {package}, which is not installed; pip install {install}{where}"
+        ) from error

@@ -103,9 +103,9 @@ def read_json(path: str | Path) -> Any:
     try:
         return json.loads(Path(path).read_text(encoding="utf8"))
     except FileNotFoundError as error:
-        raise HlfError(f"{path} does not exist") from error
+        raise HlfError(f"{path} does not exist; check its name, or make it first") from error
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise HlfError(f"{path} is not valid JSON: {error}") from error
+        raise HlfError(f"{path} is not valid JSON ({error}); make or fetch it again") from error
 
 
 def write_table(table: "pd.DataFrame", path: str | Path) -> None:
@@ -131,9 +131,9 @@ def read_table(path: str | Path) -> "pd.DataFrame":
         names = {"image_id": str, "pair_id": str, "participant": str, "model": str, "level": float}
         return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=[""])  # type: ignore[arg-type]
     except FileNotFoundError as error:
-        raise HlfError(f"table {path} does not exist") from error
+        raise HlfError(f"table {path} does not exist; check its name, or make it first") from error
     except Exception as error:
-        raise HlfError(f"table {path} cannot be read: {error}") from error
+        raise HlfError(f"table {path} cannot be read ({error}); make or fetch it again") from error
 
 
 def sha256(path: str | Path) -> str:

@@ -39,7 +39,7 @@ def read_image(path: str | Path, min_side: int = 1) -> "np.ndarray":
     try:
         data = Path(path).read_bytes()
     except OSError as error:
-        raise ImageError(f"image {path} cannot be opened: {error.strerror}") from error
+        raise ImageError(f"image {path} cannot be opened: {error.strerror}; check its path and rights") from error
     return decode_image(data, str(path), min_side)
 
 
@@ -48,7 +48,7 @@ def decode_image(data: bytes, name: str, min_side: int = 1) -> "np.ndarray":
     from PIL import Image
 
     if not data:
-        raise ImageError(f"image {name} is empty (0 bytes)")
+        raise ImageError(f"image {name} is empty (0 bytes); replace the file or remove it")
     try:
         with warnings.catch_warnings():
             # a decompression bomb is refused instead of merely warned about
@@ -117,7 +117,7 @@ def to_float(array: "np.ndarray") -> "np.ndarray":
 
 
 def to_uint8(array: "np.ndarray") -> "np.ndarray":
-    """Float in [0, 1] to uint8: clipped, times 255, rounded half to even (never truncated)."""
+    """Float in [0, 1] to uint8 of the same shape: clipped, times 255, rounded half to even (never truncated)."""
     import numpy as np
 
     # one buffer: about ten times faster than three temporary arrays
@@ -195,7 +195,7 @@ def by_stem(files: list[Path], root: Path, setting: str) -> dict[str, Path]:
         first = found.setdefault(path.stem, path)
         if first != path:
             both = f"{first.relative_to(root)} and {path.relative_to(root)}"
-            raise HlfError(f"{setting} {root}: {both} have the same stem '{path.stem}', rename one of them")
+            raise HlfError(f"{setting} {root}: {both} have the same stem '{path.stem}'; rename one of them")
     return found
 
 
@@ -203,9 +203,9 @@ def list_images(folder: str | Path, recursive: bool = True) -> list[Path]:
     """Files with a picture's suffix under `folder`, sorted by path; HlfError when there is no folder or none."""
     folder = Path(folder)
     if not folder.is_dir():
-        raise HlfError(f"image folder {folder} does not exist")
+        raise HlfError(f"image folder {folder} does not exist; check its path")
     found = folder.rglob("*") if recursive else folder.glob("*")
     files = sorted(p for p in found if p.suffix.lower() in SUFFIXES and p.is_file() and not p.name.startswith("."))
     if not files:
-        raise HlfError(f"image folder {folder} holds no image (looked for {', '.join(SUFFIXES)})")
+        raise HlfError(f"image folder {folder} holds no image (looked for {', '.join(SUFFIXES)}); put some there")
     return files

@@ -50,7 +50,7 @@ class ClipBackbone(Backbone):
 
 
 def from_openai(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Image tower of an OpenAI state dict (`visual.*`) under the names of transformers."""
+    """Image tower of an OpenAI state dict (`visual.*`) under the names of transformers; no shape changes."""
     visual = {key.removeprefix("visual."): value for key, value in state.items() if key.startswith("visual.")}
     found = {"visual_projection.weight": visual.pop("proj").T.contiguous()}
     for key, value in visual.items():

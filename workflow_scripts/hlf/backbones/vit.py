@@ -57,7 +57,7 @@ class VitBackbone(Backbone):
         return self.tower(pixel_values=pixels).last_hidden_state[:, 1:]
 
     def distance(self, sr: Tensor, gt: Tensor) -> Tensor:
-        """1 - ViTScore of tokens, or 1 - cosine of class tokens."""
+        """1 - ViTScore of tokens (N, T, D), or 1 - cosine of class tokens (N, D): (N,) in [0, 2]."""
         return hlf_distance(sr, gt) if self.pooling == "class" else 1 - vit_score(sr, gt)
 
 

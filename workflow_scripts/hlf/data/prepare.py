@@ -138,6 +138,8 @@ def centre_crop(pixels: "np.ndarray", side: int, resize_short: int | None, name:
         pixels = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
         height, width = pixels.shape[:2]
     if min(height, width) < side:
-        raise ImageError(f"image {name} is {width}x{height}, too small for images.crop {side}")
+        raise ImageError(
+            f"image {name} is {width}x{height}, too small for images.crop {side}; lower that or leave it out"
+        )
     top, left = (height - side) // 2, (width - side) // 2
     return pixels[top : top + side, left : left + side]

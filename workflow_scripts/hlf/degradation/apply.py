@@ -60,7 +60,7 @@ def blur_kernel(step: Step) -> np.ndarray:
 
 
 def change_size(image: np.ndarray, step: Step) -> np.ndarray:
-    """A resizing step, clipped to [0, 1]."""
+    """A resizing step of an RGB picture (h, w, 3) in [0, 1]; (h', w', 3), clipped to [0, 1]."""
     if step["mode"] == "cv2":
         return resize(image, tuple(step["dsize"]), step["interp"])
     if step["mode"] == "matlab_bicubic":
@@ -70,7 +70,7 @@ def change_size(image: np.ndarray, step: Step) -> np.ndarray:
 
 
 def noise_field(shape: tuple[int, ...], step: Step, noise_arrays: NoiseArrays | None) -> np.ndarray:
-    """Field of a noise step: the array that it names, or one drawn from the seed that it records."""
+    """Field (h, w, 3) of a noise step: the array that it names, or one drawn from the seed that it records."""
     if "noise" not in step:
         return noise.gaussian_field(shape, step, step_generator(step))
     if noise_arrays is None or step["noise"] not in noise_arrays:

@@ -136,7 +136,7 @@ def read_gt(image: dict[str, Any], results: Path) -> "np.ndarray":
 
 
 def write_lr(gt: "np.ndarray", plan: str, target: Path) -> str:
-    """Apply a recorded plan, write the LR image as PNG, return the SHA-256 of its bytes."""
+    """Apply a recorded plan to RGB (H, W, 3) in [0, 1], write the LR image as PNG, return the SHA-256 of its bytes."""
     from hlf.degradation.apply import apply_plan
 
     # from the text, not from the drawn numbers: what is recorded is what was done

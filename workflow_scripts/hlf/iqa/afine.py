@@ -68,7 +68,7 @@ class Afine:
         return x, self.parts["finetuned_clip"].encode_image(x)[1]
 
     def prepare(self, images: "Tensor") -> "Tensor":
-        """CLIP's statistics, then sides enlarged to the next multiples of the patch (official script)."""
+        """RGB (N, 3, H, W) in [0, 1] by CLIP's statistics, its sides enlarged to multiples of the patch (official)."""
         from torch.nn import functional as F
 
         head = self.parts["natural"]

@@ -72,6 +72,7 @@ def _mini(state: "dict[str, Tensor]") -> "Callable[[Tensor], Tensor]":
     mean, std = (torch.tensor(values)[:, None, None] for values in (OPENAI_DATASET_MEAN, OPENAI_DATASET_STD))
 
     def network(images: "Tensor") -> "Tensor":
+        """Value (N,) in [0, 1] of RGB (N, 3, H, W) in [0, 1]: share of the good word of each pair of antonyms."""
         logits, _ = model((images - mean) / std, prompts, pos_embedding=True)
         return logits.reshape(len(images), -1, 2).softmax(-1)[..., 0].mean(1)
 

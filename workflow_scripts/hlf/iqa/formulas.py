@@ -4,10 +4,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from hlf import __version__
 from hlf.iqa.picture import Picture
 from hlf.iqa.registry import Source
 from hlf.iqa.ssim import Ssim
+from hlf.version import __version__
 
 
 def pyiqa_version() -> str:

@@ -56,7 +56,9 @@ class ArtifactDetector:
             with torch.inference_mode():
                 found = self.network(torch.from_numpy(detector_input(image)).to(self.device))[0][0].cpu().float()
         except (RuntimeError, IndexError, TypeError, AttributeError) as error:
-            raise HlfError(f"detector {self.path} fails on (1, 3, {MOSAIC}, {MOSAIC}): {_reason(error)}") from error
+            raise HlfError(
+                f"detector {self.path} fails on (1, 3, {MOSAIC}, {MOSAIC}) ({_reason(error)}); fetch the right file"
+            ) from error
         if tuple(found.shape) != (MOSAIC, MOSAIC) or not bool(found.isfinite().all()):
             raise HlfError(
                 f"detector {self.path} gave {tuple(found.shape)}, expected finite ({MOSAIC}, {MOSAIC}); "

@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from hlf import __version__
 from hlf.iqa.picture import Picture
 from hlf.iqa.registry import Source
+from hlf.version import __version__
 
 if TYPE_CHECKING:
     import numpy as np

@@ -19,7 +19,7 @@ from hlf.zoo.registry import weights_sha256
 if TYPE_CHECKING:
     import pandas as pd
 
-LOG = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 # pairs after which the values so far are written to the work folder: a killed job repeats at most these
 FLUSH = 32
@@ -61,7 +61,7 @@ def measure_pairs(
     import pandas as pd
 
     if len(set(metrics)) < len(metrics):
-        raise HlfError(f"iqa.metrics names a metric twice: {metrics}")
+        raise HlfError(f"iqa.metrics names a metric twice ({metrics}); name each once")
     if pairs.empty:
         raise HlfError("there is no pair to measure; run the sampling stage first")
     groups: dict[str, list[Metric]] = {}
@@ -134,7 +134,7 @@ class _Job:
             if not reason and not math.isfinite(value):
                 reason = f"{name} gave {value}"
             if reason:
-                LOG.warning("%s of %s failed: %s", name, pair, reason)
+                log.warning("%s of %s failed: %s", name, pair, reason)
             status, version = (f"failed: {reason}", "") if reason else ("ok", self._measure.version)
             self.results[name][pair] = (NAN if reason else value, version, status, spent)
             spent = 0.0  # told once, at the first metric of the pass
@@ -194,7 +194,7 @@ def _measure_all(jobs: list[_Job], pairs: "pd.DataFrame", results: Path) -> None
             assert last is not None
             job.measure(name, sr, last)
         if number % FLUSH == 0 or number == len(pairs):
-            LOG.info("measured %d of %d pairs", number, len(pairs))
+            log.info("measured %d of %d pairs", number, len(pairs))
             for job in jobs:
                 job.flush()
 
@@ -213,7 +213,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise HlfError(f"image {path} cannot be opened: {error.strerror}") from error
+        raise HlfError(f"image {path} cannot be opened: {error.strerror}; check its path and rights") from error
 
 
 def _part(work: Path | None, metric: str, *facts: str) -> Path | None:

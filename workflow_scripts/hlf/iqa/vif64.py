@@ -94,6 +94,7 @@ def _channel(reference: "Array", judged: "Array", window: int) -> tuple["Array",
     from scipy.ndimage import uniform_filter
 
     def mean(values: "Array") -> "Array":
+        """Mean of the window around the middle of every block, (rows, columns) of blocks."""
         return uniform_filter(values, window, mode="mirror")[BLOCK // 2 :: BLOCK, BLOCK // 2 :: BLOCK]
 
     area = float(window * window)

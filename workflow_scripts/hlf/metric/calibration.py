@@ -175,6 +175,7 @@ def _logistic_parameters(s: "np.ndarray", y: "np.ndarray") -> tuple[float, float
     middle = float(x.mean())  # a centred regressor, or offset and slope would hang together
 
     def loss(parameters: "np.ndarray") -> "tuple[float, np.ndarray]":
+        """Binomial log-loss of offset and slope, and its gradient (2,)."""
         offset, k = parameters
         z = offset + k * (x - middle)
         wrong = expit(z) - y

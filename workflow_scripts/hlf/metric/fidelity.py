@@ -167,7 +167,7 @@ class HighLevelFidelity(nn.Module):
         return float(shares[0]) if one and single else shares
 
     def to_score(self, raw: Sequence[float]) -> np.ndarray:
-        """Raw distances as scores, float64: not below 0, calibrated if this metric's scores are."""
+        """Raw distances as scores (N,), float64: not below 0, calibrated to [0, 1] if this metric's scores are."""
         values = np.maximum(np.asarray(raw, dtype=np.float64), 0.0)
         return self.calibration(values) if self.calibration and self.calibrated else values
 

@@ -43,7 +43,7 @@ def score_pairing(
     import pandas as pd
 
     if len(set(names)) < len(names):
-        raise HlfError(f"a metric is named twice: {', '.join(names)}")
+        raise HlfError(f"a metric is named twice ({', '.join(names)}); name each once")
     measured = [name for name in names if name not in metrics]
     tables = {name: _rows(pairing, name, metric, batch_size) for name, metric in metrics.items() if name in names}
     if measured:
@@ -58,9 +58,9 @@ def _rows(pairing: Pairing, name: str, metric: "HighLevelFidelity", batch_size: 
     """Rows of one HLF metric."""
     import pandas as pd
 
-    from hlf import __version__
     from hlf.metric.batches import raw_scores
     from hlf.metric.card import convention
+    from hlf.version import __version__
 
     names = pairing.names
     raw = raw_scores(metric, [pairing.images[n] for n in names], [pairing.refs[n] for n in names], batch_size)

@@ -12,7 +12,7 @@ from hlf.errors import HlfError
 from hlf.extras import needed_for
 from hlf.metric.model import FILES
 
-EXTRA = "'hlf[metric]'"
+EXTRA = "'.[metric]'"
 
 
 def fetch(repo_id: str, revision: str | None, local_files_only: bool) -> Path:

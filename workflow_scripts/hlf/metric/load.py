@@ -95,13 +95,13 @@ def _zero_shot(
     from hlf.metric.fidelity import HighLevelFidelity
     from hlf.zoo.registry import zoo_folder
 
-    with needed_for(f"backbone {name}", "'hlf[metric]'"):
+    with needed_for(f"backbone {name}", "'.[metric]'"):
         backbone = load_backbone(name, zoo, zoo_folder(zoo, folder), **kind)
     return HighLevelFidelity(backbone, **options)
 
 
 def _device(device: str | None) -> str:
-    from hlf.sr.base import pick_device
+    from hlf.device import pick_device
 
     return device if device and device.startswith("cuda:") else pick_device(device or "auto")
 

@@ -98,7 +98,7 @@ def read_metric(folder: str | Path) -> StoredMetric:
         calibration = None if stored is None else Calibration.from_dict(stored)
     except HlfError as error:
         raise HlfError(f"{folder / FILES[0]}: {error}; fetch the folder again") from error
-    with needed_for(f"backbone {description.name}", "'hlf[metric]'"):
+    with needed_for(f"backbone {description.name}", "'.[metric]'"):
         backbone = build_backbone(description)
     load_strict(backbone.tower, read_state(path), path)
     origin = Origin(bool(config.get("tuned", True)), sha256(path), config.get("facts", {}), config.get("stamp", ""))

@@ -70,8 +70,8 @@ class HighLevelFidelityMetric(Metric):
         """
         if self.reduction == "none":
             if not len(self.values):
-                raise HlfError("compute was called before update: no pair was scored")
+                raise HlfError("compute was called before update, so no pair was scored; call update first")
             return dim_zero_cat(self.values)
         if not self.count:
-            raise HlfError("compute was called before update: no pair was scored")
+            raise HlfError("compute was called before update, so no pair was scored; call update first")
         return self.total / self.count

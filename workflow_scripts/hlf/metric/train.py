@@ -62,8 +62,6 @@ def fine_tune(
     """
     stepper, size = Stepper(backbone, settings), int(settings["batch_size"])
     name, path = backbone.description.name, work / "checkpoint.pt"
-    history: History = []
-    best = {k: v.clone() for k, v in backbone.state_dict().items()}
     if path.is_file():
         # our own file of this work folder; loading moves what belongs on a GPU there
         saved = torch.load(path, map_location="cpu", weights_only=False)
@@ -71,21 +69,20 @@ def fine_tune(
         history, best = saved["history"], saved["best"]
         log.info("%s: resumed after epoch %d", name, len(history) - 1)
     else:
-        seen = {f"train_{k}": v for k, v in _quality(predict(backbone, train, size), train.score).items()}
-        history.append({"epoch": 0, **seen, **_validate(backbone, validation, size)})
+        seen, best = _named("train", predict(backbone, train, size), train.score), _kept(backbone)
+        history = [{"epoch": 0, **seen, **_validate(backbone, validation, size)}]
     with EventLog(events, history) as board:
         while len(history) <= int(settings["epochs"]) and not _out_of_patience(history, int(settings["patience"])):
             epoch = len(history)
             random = [generator(config_seed, f"metric-{what}", name, epoch) for what in ("order", "views")]
             order = random[0].permutation(len(train.score))
             views = draw_views(settings["augmentation"], len(order), random[1])
-            said = _epoch(stepper, train, order, views, size)
-            seen = {f"train_{k}": v for k, v in _quality(said, train.score[order]).items()}
+            seen = _named("train", _epoch(stepper, train, order, views, size), train.score[order])
             history.append({"epoch": epoch, **seen, **_validate(backbone, validation, size)})
             board.add(history[-1])
             log.info("%s: %s", name, history[-1])
             if best_epoch(history) == epoch:
-                best = {k: v.clone() for k, v in backbone.state_dict().items()}
+                best = _kept(backbone)
             with atomic(path) as tmp:
                 torch.save({**stepper.state(), "history": history, "best": best}, tmp)
     backbone.load_state_dict(best)
@@ -128,8 +125,18 @@ def _quality(predicted: np.ndarray, score: np.ndarray) -> dict[str, float]:
     return {"loss": float(np.mean((predicted - score) ** 2)), "srcc": rank}
 
 
+def _named(part: str, predicted: np.ndarray, score: np.ndarray) -> dict[str, float]:
+    """`_quality` under the names of the history's columns."""
+    return {f"{part}_{k}": v for k, v in _quality(predicted, score).items()}
+
+
 def _validate(backbone: Backbone, pairs: PairSet, batch_size: int) -> dict[str, float]:
-    return {f"validation_{k}": v for k, v in _quality(predict(backbone, pairs, batch_size), pairs.score).items()}
+    return _named("validation", predict(backbone, pairs, batch_size), pairs.score)
+
+
+def _kept(backbone: Backbone) -> "dict[str, Tensor]":
+    """A copy of the weights as they are."""
+    return {k: v.clone() for k, v in backbone.state_dict().items()}
 
 
 def best_epoch(history: History) -> int:

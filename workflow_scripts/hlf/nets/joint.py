@@ -61,7 +61,7 @@ class Joint(nn.Module):
 
 
 def naturalness(technical: Tensor, rationality: Tensor) -> Tensor:
-    """0.145 T + 0.769 R, the official weights."""
+    """0.145 T + 0.769 R of values (N,), the official weights."""
     return 0.145 * technical + 0.769 * rationality
 
 

@@ -128,7 +128,7 @@ class PasdUNet(_Decoder):
             )
 
     def look(self, block: Any, layer: int, x: Tensor, text: Tensor, residual: Tensor) -> Tensor:
-        """Text attention, where the block has it, then pixel-aware attention."""
+        """Features (N, C, h, w) after text attention, where the block has it, and pixel-aware attention."""
         if hasattr(block, "attentions"):
             (x,) = block.attentions[layer](x, encoder_hidden_states=text, return_dict=False)
         (x,) = block.pixel_attentions[layer](x, encoder_hidden_states=tokens(residual), return_dict=False)
@@ -174,7 +174,7 @@ class PasdLightUNet(_Decoder):
                 inner.attn2_plus = Attention(width, context, heads=heads, dim_head=width // heads)
 
     def look(self, block: Any, layer: int, x: Tensor, text: Tensor, residual: Tensor) -> Tensor:
-        """One transformer that attends to text and to pixels, where the block has any."""
+        """Features (N, C, h, w) after one transformer that attends to text and pixels, where the block has any."""
         if not hasattr(block, "attentions"):
             return x
         transformer = block.attentions[layer]
@@ -226,7 +226,9 @@ def unet(config: dict[str, Any], keys: Iterable[str] = (), path: str = "config.j
     """
     for key in _FOREIGN:
         if config.get(key) not in (None, False):
-            raise HlfError(f"{path} sets {key} to {config[key]!r}, which PASD's network does not have")
+            raise HlfError(
+                f"{path} sets {key} to {config[key]!r}, which PASD's network does not have; give the file of PASD"
+            )
     own = stock_arguments(UNet2DConditionModel, config, path, "PASD")
     return PasdLightUNet(**own) if any(".attn2_plus." in key for key in keys) else PasdUNet(**own)
 

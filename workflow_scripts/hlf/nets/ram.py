@@ -123,7 +123,7 @@ class Ram(nn.Module):
         return embeds, self.classify(embeds)
 
     def embed(self, pixels: Tensor) -> Tensor:
-        """The image sequence alone, which is all that the diffusion networks read."""
+        """The image sequence (B, 1 + tokens, embed_width) alone, which is all that the diffusion networks read."""
         return self.image_proj(self.visual_encoder(pixels))
 
     def classify(self, embeds: Tensor) -> Tensor:
@@ -152,7 +152,7 @@ def preprocess(images: Tensor, size: int) -> Tensor:
 
 
 def preprocess_training(images: Tensor, size: int) -> Tensor:
-    """As `preprocess`, the way the official training set does it: torch bicubic without antialias, clamped."""
+    """As `preprocess` (N, 3, size, size), the way of the official training set: bicubic without antialias, clamped."""
     return _normalise(F.interpolate(images, (size, size), mode="bicubic", align_corners=False).clamp(0, 1))
 
 

@@ -90,7 +90,7 @@ def merge_dape(ram: Ram, state: "dict[str, Tensor]", path: str | Path) -> None:
 
 
 def lora_delta(a: Tensor, b: Tensor) -> Tensor:
-    """Weight change before scaling: B A, or for qkv (A of 2*rank rows) that of q and v around zeros for k."""
+    """Weight change (out, in) before scaling: B A, or for qkv (A of 2*rank rows) that of q and v around zeros for k."""
     if len(a) == RANK:
         return b @ a
     q, v = (half_b @ half_a for half_a, half_b in zip(a.chunk(2), b.chunk(2), strict=True))

@@ -38,6 +38,7 @@ class _Resnet(nn.Module):
         self.skip_connection = nn.Identity() if channels == out else nn.Conv2d(channels, out, 1)
 
     def forward(self, x: Tensor, temb: Tensor) -> Tensor:
+        """Features (N, C, h, w) and time embedding (N, T) to (N, C', h, w)."""
         hidden = self.in_layers(x) + self.emb_layers(temb)[..., None, None]
         out: Tensor = self.skip_connection(x) + self.out_layers(hidden)
         return out
@@ -52,6 +53,7 @@ class _Attention(nn.Module):
         self.proj_out = nn.Conv1d(channels, channels, 1)
 
     def forward(self, x: Tensor, _: Tensor) -> Tensor:
+        """Features (N, C, h, w) to the same shape; the time embedding is not used."""
         tokens = self.qkv(self.norm(x.flatten(2)))  # (N, 3C, hw)
         # rows are ordered by head first, then query, key, value: (N, heads, 3, C / heads, hw)
         q, k, v = tokens.unflatten(1, (self.heads, 3, -1)).transpose(-1, -2).unbind(2)
@@ -65,6 +67,7 @@ class _Down(nn.Module):
         self.op = nn.Conv2d(channels, channels, 3, stride=2, padding=1)
 
     def forward(self, x: Tensor, _: Tensor) -> Tensor:
+        """Features (N, C, h, w) to half their sides; the time embedding is not used."""
         halved: Tensor = self.op(x)
         return halved
 
@@ -147,4 +150,4 @@ def build(config: dict[str, Any], path: str = "config.json") -> StructureEncoder
     try:
         return StructureEncoder(**config)
     except (TypeError, ValueError) as error:
-        raise HlfError(f"{path} cannot be built into StableSR's structure encoder: {error}") from error
+        raise HlfError(f"{path} cannot be built into StableSR's structure encoder ({error}); fetch it again") from error

@@ -29,6 +29,7 @@ class _Resnet(nn.Module):
         self.conv_out = nn.Identity() if channels == out else nn.Conv2d(channels, out, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Features (N, C, h, w) to (N, C', h, w)."""
         hidden = self.conv2(F.silu(self.norm2(self.conv1(F.silu(self.norm1(x))))))
         out: Tensor = self.conv_out(x) + hidden
         return out

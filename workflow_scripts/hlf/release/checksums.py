@@ -53,7 +53,8 @@ def read_checksums(folder: Path) -> dict[str, str]:
     try:
         text = path.read_text(encoding="utf8")
     except (OSError, UnicodeDecodeError) as error:
-        raise HlfError(f"{path} cannot be read ({error}); expected the folder of a released package") from error
+        reason = getattr(error, "strerror", None) or error
+        raise HlfError(f"{path} cannot be read ({reason}); expected the folder of a released package") from error
     found = {}
     for number, line in enumerate(text.splitlines(), start=1):
         match = _LINE.fullmatch(line)

@@ -62,7 +62,9 @@ def write_metric_package(
         description = Description.from_dict(config["backbone"])
         calibration = None if config["calibration"] is None else Calibration.from_dict(config["calibration"])
     except (KeyError, TypeError) as error:
-        raise HlfError(f"{folder / 'config.json'} does not describe a fine-tuned metric ({error})") from error
+        raise HlfError(
+            f"{folder / 'config.json'} does not describe a fine-tuned metric ({error}); run `snakemake all` again"
+        ) from error
     config["facts"] |= test_facts(row_name(description.name, True, description.zoo), calibration, tables)
     base = _weights(origin, description.zoo, [entry_name(description.zoo, description.name, variant)])
     card = write_card(description, config["facts"], config["stamp"], calibration, config["mapping"], config["tuned"])

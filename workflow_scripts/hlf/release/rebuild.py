@@ -184,9 +184,14 @@ class _Work:
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise HlfError(f"photograph {path} cannot be opened: {error.strerror}") from error
+            raise HlfError(
+                f"photograph {path} cannot be opened: {error.strerror}; name the folder that holds it (--photographs)"
+            ) from error
         if hashlib.sha256(data).hexdigest() != recipe["source_sha256"]:
-            raise HlfError(f"photograph {path} is another file than the one the data set was made of (other SHA-256)")
+            raise HlfError(
+                f"photograph {path} is another file than the one the data set was made of (other SHA-256); "
+                "put the original there"
+            )
         return centre_crop(decode_image(data, str(path)), recipe["crop"], recipe["resize"], str(path))
 
     def _lrs(self, rows: list[Row]) -> dict[str, str]:
@@ -226,9 +231,8 @@ class _Work:
 
     def _upscaler(self, model: str, wanted: set[str]) -> "Upscaler":
         """The model with the weights that the pictures were made with; HlfError when the zoo holds others."""
-        from hlf.sr.base import pick_device
+        from hlf.device import one_thread, pick_device
         from hlf.sr.registry import load_upscaler
-        from hlf.threads import one_thread
         from hlf.zoo.registry import zoo_folder
 
         how, zoo, device = self._how(model), self.shared["zoo"], pick_device(self.means.device)

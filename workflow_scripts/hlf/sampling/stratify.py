@@ -13,9 +13,11 @@ from hlf.errors import HlfError
 from hlf.seeds import seed_for
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
-LOG = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -59,8 +61,6 @@ def choose_pairs(
         HlfError: a wrong argument, NaN or duplicates in `similarity`, shares of unknown models, or more pairs asked for
             than the candidates and `max_per_gt` allow.
     """
-    import numpy as np
-
     table = _checked(similarity, total, bins, max_per_gt)
     quota = model_places(sorted(table["model"].unique()), total, model_quota)
     table = table[table["model"].isin([m for m in quota if model_quota.get(m, 1) > 0])]
@@ -70,10 +70,7 @@ def choose_pairs(
             f"sampling.total asks for {total} pairs, but {len(table)} candidates of {table['image_id'].nunique()} GT "
             f"images give at most {most} with sampling.max_per_gt {max_per_gt}; lower total or raise max_per_gt"
         )
-    low, high = float(table["similarity"].min()), float(table["similarity"].max())
-    edges = np.linspace(low, high, bins + 1)
-    # the inner edges only, so that the highest value falls into the last bin; one value for all gives bin 0
-    spots = np.searchsorted(edges[1:-1], table["similarity"].to_numpy(), side="right") if high > low else 0
+    edges, spots = _bins(table["similarity"].to_numpy(), bins)
     table = table.assign(bin=spots, seed=[seed_for(seed, "sampling", name) for name in table["pair_id"]], run=run)
     strata = _strata(table, quota, bins)
     _fill(strata, quota, total, max_per_gt)
@@ -126,6 +123,17 @@ def _checked(similarity: "pd.DataFrame", total: int, bins: int, max_per_gt: int)
         names = table.loc[table["pair_id"].duplicated(), "pair_id"].head(3).tolist()
         raise HlfError(f"the similarity table holds pairs more than once, such as {names}")
     return table
+
+
+def _bins(values: "NDArray[np.float64]", bins: int) -> "tuple[NDArray[np.float64], NDArray[np.int64]]":
+    """Edges (bins + 1,) of equal-width bins over values (n,), and the bin of each (n,)."""
+    import numpy as np
+
+    low, high = float(values.min()), float(values.max())
+    edges = np.linspace(low, high, bins + 1)
+    # the inner edges only, so that the highest value falls into the last bin; one value for all gives bin 0
+    spots = np.searchsorted(edges[1:-1], values, side="right") if high > low else np.zeros(len(values), np.int64)
+    return edges, spots
 
 
 def _strata(table: "pd.DataFrame", quota: dict[str, int], bins: int) -> dict[tuple[str, int], _Stratum]:
@@ -181,17 +189,15 @@ def _take(stratum: _Stratum, used: dict[str, int], max_per_gt: int) -> str | Non
     return name
 
 
-def _strata_table(strata: dict[tuple[str, int], _Stratum], edges: "object") -> "pd.DataFrame":
+def _strata_table(strata: dict[tuple[str, int], _Stratum], edges: "NDArray[np.float64]") -> "pd.DataFrame":
     """Table `strata`, sorted by model and bin; a short stratum is told in the log."""
-    import numpy as np
     import pandas as pd
 
-    limits = np.asarray(edges, dtype=float)
     rows = []
     for (model, spot), stratum in sorted(strata.items()):
         taken = len(stratum.taken)
-        rows.append((model, spot, limits[spot], limits[spot + 1], stratum.available, stratum.wanted, taken))
+        rows.append((model, spot, edges[spot], edges[spot + 1], stratum.available, stratum.wanted, taken))
         if taken < stratum.wanted:
-            LOG.info("stratum %s bin %d gives %d of %d pairs", model, spot, taken, stratum.wanted)
+            log.info("stratum %s bin %d gives %d of %d pairs", model, spot, taken, stratum.wanted)
     names = ["model", "bin", "low", "high", "available", "wanted", "taken"]
     return conform(pd.DataFrame(rows, columns=names), "strata")

@@ -116,6 +116,7 @@ def _in_one(kinds: tuple[type[Thing], ...], change: Callable[[Any, np.random.Gen
     """The change of a scene by a change of one random thing of the given classes."""
 
     def changed(plan: Plan, rng: np.random.Generator, size: int) -> tuple[Plan, Plan] | None:
+        """The scene, and the scene with one thing of these kinds changed; None when none can be."""
         found = [i for i, (thing, _) in enumerate(plan.things) if isinstance(thing, kinds)]
         if not found:
             return None

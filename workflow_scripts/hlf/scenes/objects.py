@@ -10,7 +10,6 @@ from PIL import Image, ImageDraw, ImageFont
 
 from hlf.scenes.vocabulary import COLOURS, GLYPHS, WORDS, glyph_name
 
-Tile = tuple[Image.Image, str, str]  # picture, label, detail
 CODE_SIDE, QUIET_ZONE = 11, 2  # modules of a Micro QR code M1 and of its light border
 
 
@@ -229,22 +228,3 @@ def draw_sign(rng: np.random.Generator, height: int) -> Sign:
 def draw_code(rng: np.random.Generator, module: int) -> Code:
     """A random Micro QR code with `module` pixels a module."""
     return Code("".join(str(d) for d in rng.integers(0, 10, 5)), module)
-
-
-def glyph_tile(rng: np.random.Generator, side: int) -> Tile:
-    """`draw_glyph`, drawn; label is the class name, detail the colour of the drawing."""
-    return _tile(draw_glyph(rng, side))
-
-
-def sign_tile(rng: np.random.Generator, height: int) -> Tile:
-    """`draw_sign`, drawn; label is the word, detail the colour of the plate."""
-    return _tile(draw_sign(rng, height))
-
-
-def code_tile(rng: np.random.Generator, module: int) -> Tile:
-    """`draw_code`, drawn; detail is the payload."""
-    return _tile(draw_code(rng, module))
-
-
-def _tile(thing: Thing) -> Tile:
-    return thing.picture(), thing.label, thing.detail

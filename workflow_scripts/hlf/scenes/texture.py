@@ -22,34 +22,34 @@ def grained(image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np
 
 
 def sharpened(image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """The picture, and the same after an unsharp mask."""
+    """The picture, uint8 (H, W, 3), and the same after an unsharp mask."""
     return image, _by(lambda x: x + rng.uniform(*SHARPENING) * (x - _gauss(x, BLUR_SIGMA)), image)
 
 
 def contrasted(image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """The picture, and the same with more or less contrast around its mean."""
+    """The picture, uint8 (H, W, 3), and the same with more or less contrast around its mean."""
     gain = 1 + CONTRAST * rng.uniform(0.5, 1) * (1 if rng.random() < 0.5 else -1)
     return image, _by(lambda x: x.mean() + np.float32(gain) * (x - x.mean()), image)
 
 
 def blurred(image: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian blur with a standard deviation in pixels."""
+    """Gaussian blur of uint8 (H, W, 3) with a standard deviation in pixels."""
     return _by(lambda x: _gauss(x, sigma), image)
 
 
 def noisy(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
-    """Grey Gaussian noise with a standard deviation in grey levels of 255."""
+    """Uint8 (H, W, 3) with grey Gaussian noise of a standard deviation in grey levels of 255."""
     field = noise.gaussian_field(image.shape, {"mode": "gray", "level": level}, rng)
     return _by(lambda x: noise.add(x, field), image)
 
 
 def compressed(image: np.ndarray, quality: int) -> np.ndarray:
-    """JPEG of a quality from 1 to 100, decoded again."""
+    """JPEG of uint8 (H, W, 3) in a quality from 1 to 100, decoded again."""
     return _by(lambda x: jpeg(x, quality), image)
 
 
 def moved(image: np.ndarray, pixels: int) -> np.ndarray:
-    """Moved to the right and down by `pixels` each; the border is mirrored."""
+    """Picture (H, W, 3) moved to the right and down by `pixels` each; the border is mirrored."""
     padded = np.pad(image, ((pixels, 0), (pixels, 0), (0, 0)), mode="reflect")
     return padded[: image.shape[0], : image.shape[1]]
 

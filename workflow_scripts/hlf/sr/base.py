@@ -79,7 +79,7 @@ class Upscaler(ABC):
         """
 
     def texts(self, lr: "Tensor") -> list[tuple[str, str]]:
-        """Prompt and tags that the model uses for each image of `lr`; empty for models that read no text."""
+        """Prompt and tags of each image of `lr` (N, 3, h, w), as the model uses them; empty where it reads no text."""
         return [("", "")] * len(lr)
 
     def introduce(self, image: "Tensor", image_id: str, level: float) -> None:  # noqa: B027 (most models need no name)
@@ -108,7 +108,7 @@ class FeedForward(Upscaler):
         self.device = device
 
     def forward(self, lr: "Tensor") -> "Tensor":
-        """The model's own recipe around the network, before clamping."""
+        """The model's own recipe around the network: (N, 3, h, w) to (N, 3, scale*h, scale*w), not clamped yet."""
         return self.network(lr)
 
     def upscale(self, lr: "Tensor", seeds: list[int], precision: str | None = None) -> "Tensor":
@@ -139,15 +139,3 @@ def fixed_kernels() -> "AbstractContextManager[None]":
         enabled=True, benchmark=False, deterministic=True, allow_tf32=False
     )
     return flags
-
-
-def pick_device(device: str) -> str:
-    """Word cpu or cuda for one of auto, cpu and cuda; HlfError when a GPU is asked for and none is there."""
-    import torch
-
-    if device not in ("auto", "cpu", "cuda"):
-        raise HlfError(f"device '{device}' is unknown, expected auto, cpu or cuda")
-    available = torch.cuda.is_available()
-    if device == "cuda" and not available:
-        raise HlfError("device 'cuda' was asked for, but torch finds no GPU; use auto or cpu")
-    return "cuda" if device != "cpu" and available else "cpu"

@@ -85,7 +85,7 @@ def upscale_folder(
 def _plan(source: Path, target: Path, model: str, how: FolderRun) -> list[Item]:
     """All items of a call, sorted by path; every clash of names is found before the first image is made."""
     if not source.exists():
-        raise HlfError(f"input {source} does not exist")
+        raise HlfError(f"input {source} does not exist; check its path")
     root = source if source.is_dir() else source.parent
     if source.is_dir() and target.resolve() == source.resolve():
         raise HlfError(f"input and output are both {source}; choose another output folder")

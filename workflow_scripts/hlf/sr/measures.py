@@ -16,7 +16,7 @@ from hlf.study.simulated.content import reads_right
 if TYPE_CHECKING:
     import pandas as pd
 
-    from hlf.nets.reader import ContentReader
+    from hlf.scenes.reader import ContentReader
 
 READABLE = ("glyph", "sign")  # kinds of content that the reader names
 

@@ -56,8 +56,8 @@ def resolve(model: str, options: Mapping[str, Option], given: Mapping[str, Any],
     """
     for name in given:
         if name not in options:
-            known = ", ".join(options) or "none"
-            raise HlfError(f"model '{model}' has no option '{name}', expected one of: {known}")
+            advice = f"expected one of {', '.join(options)}" if options else "and no other; leave it out"
+            raise HlfError(f"model '{model}' has no option '{name}', {advice}")
     values = {name: option.default for name, option in options.items()}
     for name, value in given.items():
         option = options[name]

@@ -37,7 +37,7 @@ class Pasd(LatentUpscaler):
         self.captions.introduce(image, image_id, level)
 
     def texts(self, lr: Tensor) -> list[tuple[str, str]]:
-        """Prompt and caption of each image; the captioner runs once per image, whoever asks first."""
+        """Prompt and caption of each image (N, 3, h, w); the captioner runs once per image, whoever asks first."""
         return [(self._prompt(caption), caption.strip()) for caption in map(self.captions, lr)]
 
     def _prompt(self, caption: str) -> str:

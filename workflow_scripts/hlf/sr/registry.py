@@ -6,8 +6,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from hlf.device import pick_device
 from hlf.errors import HlfError
-from hlf.sr.base import PRECISIONS, Upscaler, pick_device
+from hlf.sr.base import PRECISIONS, Upscaler
 from hlf.sr.options import resolve
 
 # Each module has OPTIONS (name in group sr.<model> of the configuration -> hlf.sr.options.Option) and

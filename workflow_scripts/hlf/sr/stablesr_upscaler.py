@@ -140,6 +140,7 @@ class Predictor:
         """Prediction (N, 4, h, w) float32 for latents (N, 4, h, w) at one timestep."""
 
         def predict(part: Tensor, box: tuple[slice, slice]) -> Tensor:
+            """Noise in one tile (N, 4, h, w) of the latents, told by the same tile of the LR latents."""
             features = self.networks.structure(self.low[..., box[0], box[1]], timestep)
             text = self.networks.text.expand(len(part), -1, -1)
             predicted: Tensor = self.networks.unet(part, timestep, text, features)

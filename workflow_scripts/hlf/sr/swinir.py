@@ -47,7 +47,7 @@ class SwinIR(FeedForward):
         self.window = window
 
     def forward(self, lr: "Tensor") -> "Tensor":
-        """Pad, run, crop to `scale` times the input size."""
+        """Pad (N, 3, h, w), run, crop to (N, 3, scale*h, scale*w)."""
         scale, (height, width) = self.descriptor.scale, lr.shape[-2:]
         return self.network(pad(lr, self.window))[..., : height * scale, : width * scale]
 

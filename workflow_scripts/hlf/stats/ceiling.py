@@ -92,6 +92,7 @@ def human_ceiling(votes: "pd.DataFrame", splits: int, seed: int, n_boot: int = 1
     resamples = draw_groups([image_of(name) for name in names], n_boot, seed)
 
     def agreement(ranked: bool) -> Agreement:
+        """Correlation of the halves of all splits, stepped up to all votes, with its interval."""
         values = np.array([_correlation(a, b, ranked) for a, b in halves])
         if np.isnan(values).sum() > MAX_UNDEFINED * len(values):
             raise HlfError(

@@ -152,7 +152,11 @@ def compare_rows(
     rows = []
     for i, j in combinations(range(len(names)), 2):
         rows.append({"metric_a": names[i], "metric_b": names[j], **table.compare(i, j, statistic)})
-    result = pd.DataFrame(rows)
+    return _judged(pd.DataFrame(rows), statistic)
+
+
+def _judged(result: "pd.DataFrame", statistic: str) -> "pd.DataFrame":
+    """Comparisons with the corrected p values and verdicts of them all."""
     good = (result["status"] == "ok").to_numpy()
     result["p_holm"] = np.nan
     if good.any():

@@ -49,7 +49,7 @@ def _pearson(x: "NDArray[np.float64]", y: "NDArray[np.float64]") -> float:
 
 
 def ranks(values: "NDArray[np.float64]") -> "NDArray[np.float64]":
-    """Ranks from 1, ties sharing their mean rank; a third of the time of scipy's, which the bootstrap feels."""
+    """Ranks (n,) from 1, ties sharing their mean rank; a third of the time of scipy's, which the bootstrap feels."""
     order = np.argsort(values, kind="stable")
     ordered = values[order]
     first = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))

@@ -77,7 +77,7 @@ def roc(values: "Numbers", changed: "Numbers") -> "tuple[NDArray[np.float64], ND
 
 
 def sensitivity_at(values: "Numbers", changed: "Numbers", alarms: float) -> float:
-    """Largest sensitivity of a threshold that at most the share `alarms` of the unchanged pairs reaches."""
+    """Largest sensitivity, in [0, 1], of a threshold that at most the share `alarms` of the unchanged pairs reaches."""
     false, hits = roc(values, changed)
     return float(hits[false <= alarms].max())
 

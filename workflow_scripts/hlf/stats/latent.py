@@ -59,6 +59,7 @@ def dawid_skene(answers: "Answers") -> DawidSkene:
     posterior = told / n
 
     def rate(weight: "Floats", hit: "Floats") -> "Floats":
+        """Share of answers per person that hit, weighted, and drawn towards one half where there are few."""
         hits, total = np.bincount(person, weight * hit, size), np.bincount(person, weight, size)
         return (hits + _ADDED) / (total + 2 * _ADDED)
 

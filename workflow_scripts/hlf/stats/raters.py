@@ -147,6 +147,7 @@ def rater_agreement(answers: "Answers", n_boot: int, seed: int) -> RaterAgreemen
         resampled.append(_values(weights @ columns))
 
     def coefficient(name: str) -> Coefficient:
+        """One coefficient with its interval; NaN and a reason where it is undefined."""
         nan = float("nan")
         try:
             value = _statistic(name, yes, n)

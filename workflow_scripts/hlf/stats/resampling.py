@@ -36,7 +36,7 @@ class Resamples:
         return Resamples(self.counts, self.group[pairs])
 
     def rows(self) -> Iterator["NDArray[np.int64]"]:
-        """Indices of the pairs of each resample, repeated as often as drawn, in ascending order."""
+        """Indices (k,) of the pairs of each resample, repeated as often as drawn, in ascending order."""
         pairs = np.arange(len(self.group))
         for count in self.counts:
             yield np.repeat(pairs, count[self.group])
@@ -72,7 +72,7 @@ def percentile_interval(values: "NDArray[np.float64]") -> tuple[float, float]:
 
 
 def defined(values: "NDArray[np.float64]") -> "NDArray[np.float64]":
-    """Values that are not NaN; HlfError when more than 5 % are."""
+    """Values (n,) that are not NaN; HlfError when more than 5 % are."""
     good = values[~np.isnan(values)]
     if len(values) - len(good) > MAX_UNDEFINED * len(values):
         raise HlfError(
@@ -128,6 +128,7 @@ class _Sorted:
 
     @classmethod
     def of(cls, values: "NDArray[np.float64]") -> "_Sorted":
+        """Sort values (n,) once for all their resamples."""
         order = np.argsort(values, kind="stable")
         new = np.diff(values[order], prepend=np.nan) != 0.0
         level = np.empty(len(values), dtype=np.int64)

@@ -10,7 +10,7 @@ from hlf.stats import wilson
 if TYPE_CHECKING:
     import pandas as pd
 
-LOG = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 def score_pairs(pairs: "pd.DataFrame", votes: "pd.DataFrame", votes_per_pair: int, run: str) -> "pd.DataFrame":
@@ -41,7 +41,10 @@ def score_pairs(pairs: "pd.DataFrame", votes: "pd.DataFrame", votes_per_pair: in
         raise HlfError(f"none of the {len(votes)} votes counts: no pair can be scored; check the screening of people")
     strangers = set(counted["pair_id"]) - set(pairs["pair_id"])
     if strangers:
-        raise HlfError(f"votes name {len(strangers)} pairs that are not in the study, such as {min(strangers)}")
+        raise HlfError(
+            f"votes name {len(strangers)} pairs that are not in the study, such as {min(strangers)}; "
+            "give votes on this run's pairs"
+        )
     tally = counted.groupby("pair_id")["answer"].agg(["count", "sum"])
     rows = pairs[["pair_id", "image_id", "level", "model"]].sort_values("pair_id").reset_index(drop=True)
     rows["n_valid"] = rows["pair_id"].map(tally["count"]).fillna(0).astype("int64")
@@ -53,5 +56,5 @@ def score_pairs(pairs: "pd.DataFrame", votes: "pd.DataFrame", votes_per_pair: in
     rows["status"] = ["complete" if n >= votes_per_pair else "incomplete" for n in rows["n_valid"]]
     open_pairs = int((rows["status"] == "incomplete").sum())
     if open_pairs:
-        LOG.warning("%d of %d pairs have fewer than %d valid votes", open_pairs, len(rows), votes_per_pair)
+        log.warning("%d of %d pairs have fewer than %d valid votes", open_pairs, len(rows), votes_per_pair)
     return conform(rows.assign(run=run, source=sources[0]), "scores")

@@ -34,6 +34,7 @@ def _text(default: str, longest: int, empty: bool = True, lines: bool = False) -
     """Text of at most `longest` characters; line breaks only with `lines`, other control characters never."""
 
     def fits(value: Any) -> bool:
+        """Whether a value is such a text."""
         if not isinstance(value, str) or len(value) > longest or not (empty or value.strip()):
             return False
         # control characters, lone surrogates, separators of lines and paragraphs
@@ -45,6 +46,7 @@ def _text(default: str, longest: int, empty: bool = True, lines: bool = False) -
 
 def _words(default: str, *known: str) -> Any:
     def fits(value: Any) -> bool:
+        """Whether a value holds known words only."""
         return isinstance(value, str) and all(word in known for word in value.split())
 
     return field(default=default, metadata={"allowed": (fits, f"some of {', '.join(known)}, apart by spaces")})
@@ -52,6 +54,7 @@ def _words(default: str, *known: str) -> Any:
 
 def _url(longest: int) -> Any:
     def fits(value: Any) -> bool:
+        """Whether a value is an address of the web, or empty."""
         if not isinstance(value, str) or len(value) > longest:
             return False
         try:

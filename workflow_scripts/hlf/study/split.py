@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-LOG = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 # with fewer GT images a fifth of them is none
 MIN_GT = 5
@@ -53,7 +53,7 @@ def split_pairs(scores: "pd.DataFrame", test_share: float, split_by: str, seed: 
             f"more votes (study.votes_per_pair) or choose more pairs (sampling.total)"
         )
     if len(table) < len(scores):
-        LOG.warning("%d incomplete pairs are in neither part", len(scores) - len(table))
+        log.warning("%d incomplete pairs are in neither part", len(scores) - len(table))
     if split_by == "pair":
         test = np.zeros(len(table), dtype=bool)
         test[generator(seed, "study", "split").permutation(len(table))[: round(test_share * len(table))]] = True
@@ -106,7 +106,7 @@ def check_split(split: "pd.DataFrame") -> None:
 
 
 def balanced_groups(table: "pd.DataFrame", test_share: float, seed: int) -> "NDArray[np.bool_]":
-    """Test rows of a split by GT image; large groups first, each to the side where it disturbs the balance less.
+    """Test rows (n,) of a split by GT image; large groups first, each to the side where it disturbs the balance less.
 
     The balance is kept for every SR model, score bin, both together, and the whole: as the sum of squared distances
     between the pairs in the test part and their share of the pairs placed so far.

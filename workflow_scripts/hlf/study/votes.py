@@ -11,7 +11,7 @@ from hlf.study.screening import apply_screening
 if TYPE_CHECKING:
     import pandas as pd
 
-LOG = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 REQUIRED = ("participant", "pair_id", "answer")
 OPTIONAL = ("is_trap", "trap_answer", "source", "order_index", "rt_active_ms")
@@ -81,19 +81,19 @@ def _read(path: Path) -> "pd.DataFrame":
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skip_blank_lines=False)
     except FileNotFoundError as error:
-        raise HlfError(f"study.votes names {path}, which does not exist") from error
+        raise HlfError(f"study.votes names {path}, which does not exist; check its path") from error
     except pd.errors.EmptyDataError as error:
         raise HlfError(f"votes file {path} is empty; expected columns {', '.join(REQUIRED)}") from error
     except (OSError, ValueError) as error:  # pandas' parser errors and wrong encodings are ValueErrors
-        raise HlfError(f"votes file {path} cannot be read as CSV in UTF-8: {error}") from error
+        raise HlfError(f"votes file {path} cannot be read as CSV in UTF-8 ({error}); save it as such") from error
     missing = [c for c in REQUIRED if c not in table]
     if missing:
         raise HlfError(f"votes file {path} lacks columns {missing}; it has {list(table)}")
     if table.empty:
-        raise HlfError(f"votes file {path} holds a header but no vote")
+        raise HlfError(f"votes file {path} holds a header but no vote; collect votes first")
     ignored = [c for c in table if c not in (*REQUIRED, *OPTIONAL)]
     if ignored:
-        LOG.info("votes file %s: columns %s are not used", path, ignored)
+        log.info("votes file %s: columns %s are not used", path, ignored)
     for name in OPTIONAL:
         if name not in table:
             table[name] = "human" if name == "source" else ""

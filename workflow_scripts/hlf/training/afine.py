@@ -26,17 +26,18 @@ WHAT = "A-FINE's heads (pyiqa's classes) at small width on the mini CLIP, traine
 HELD = 200  # scenes at the end of the pool that only measure, at most a fifth of it
 
 
-def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo: Path) -> None:
+def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo_folder: Path) -> None:
     """Train all heads together on pairs of a scene and its distorted self."""
     torch.manual_seed(seed)
-    clip = read_state(zoo / "clip/model.safetensors")
-    parts = build_parts(clip, None, zoo / "clip", settings["hidden"])
+    clip = read_state(zoo_folder / "clip/model.safetensors")
+    parts = build_parts(clip, None, zoo_folder / "clip", settings["hidden"])
     heads = nn.ModuleDict({name: parts[name] for name in HEADS}).train().requires_grad_(True)
     metric = Afine(parts)
     learned = len(pool.captions) - min(HELD, len(pool.captions) // 5)
     optimizer = torch.optim.AdamW(heads.parameters(), settings["learning_rate"], weight_decay=0.0)
 
     def step(i: int, rng: np.random.Generator) -> dict[str, float]:
+        """One step on scenes and distorted ones: naturalness, fidelity, and their order together."""
         index = np.sort(rng.choice(learned, settings["batch_size"], replace=False))
         gt = batch_of(pool.images, index)
         strengths = draw_strengths(len(index), rng)

@@ -23,7 +23,7 @@ def augment(images: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def random_crops(images: Tensor, rng: np.random.Generator, share: tuple[float, float], side: int) -> Tensor:
-    """One square crop per batch call, of a random share of the area, resized to `side`, half of the time mirrored."""
+    """(N, 3, side, side): one square crop per call, of a random share of the area, half of the time mirrored."""
     size = images.shape[-1]
     crop = max(16, int(size * np.sqrt(rng.uniform(*share))))
     top, left = (int(v) for v in rng.integers(0, size - crop + 1, 2))

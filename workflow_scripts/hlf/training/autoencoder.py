@@ -29,17 +29,18 @@ def crops(pool: Pool, rng: np.random.Generator, count: int, side: int) -> torch.
     return torch.stack(cut) * 2 - 1
 
 
-def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo: Path) -> None:
+def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo_folder: Path) -> None:
     """Train, measure the spread of the latents, and write the averaged network with its scaling factor."""
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
     torch.manual_seed(seed)
     model = AutoencoderKL(**settings["network"])
     average = Average(model, settings["ema"])
-    features = perceptual_network(zoo)
+    features = perceptual_network(zoo_folder)
     optimizer = torch.optim.AdamW(model.parameters(), lr=settings["learning_rate"], weight_decay=0.0, betas=(0.9, 0.99))
 
     def step(i: int, rng: np.random.Generator) -> dict[str, float]:
+        """One step on crops: L1, perceptual distance, and divergence from a normal distribution."""
         x = crops(pool, rng, settings["batch_size"], settings["crop"])
         posterior = model.encode(x).latent_dist
         y = model.decode(posterior.sample()).sample

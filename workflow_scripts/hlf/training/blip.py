@@ -70,7 +70,7 @@ class _Learner(nn.Module):
         return self.itm_head(seen.last_hidden_state[:, 0])
 
     def captioning(self, tokens: Tensor, ids: Tensor) -> Tensor:
-        """Cross-entropy of the next word."""
+        """Cross-entropy () of the next word: patch tokens (N, T, D), token ids (N, L), 0 for none."""
         labels = ids.masked_fill(ids == 0, -100)
         mask = (ids > 0).long()
         return self.decoder(ids, attention_mask=mask, encoder_hidden_states=tokens, labels=labels).loss
@@ -82,16 +82,20 @@ def _hard_negatives(logits: Tensor, texts: list[str]) -> Tensor:
     return logits.detach().masked_fill(same, -torch.inf).argmax(1)
 
 
-def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo: Path) -> None:
+def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo_folder: Path) -> None:
     """Train all; image tower and projection are kept. Patch tokens are taught by the mini VGG."""
     torch.manual_seed(seed)
     network, count = settings["network"], settings["batch_size"]
-    net, teacher = _Learner(network, settings["text"]), PatchTeacher(network["vision_config"]["hidden_size"], zoo)
+    net, teacher = (
+        _Learner(network, settings["text"]),
+        PatchTeacher(network["vision_config"]["hidden_size"], zoo_folder),
+    )
     optimizer = BlockMuon([net, teacher], settings["learning_rate"], 0.01, frozenset({"layers", "layer"}))
     side = network["vision_config"]["image_size"]
     prepare, objects = clip_preprocess(side), ObjectViews(pool)
 
     def step(i: int, rng: np.random.Generator) -> dict[str, float]:
+        """One step on pictures with captions: contrast, matching with hard negatives, and the teacher."""
         images, texts = objects.mixed(count, SCENES, side, rng)
         images, ids = augment(images, rng), torch.tensor(tokenize(texts, CONTEXT))
         tokens = net.tower(prepare(images))

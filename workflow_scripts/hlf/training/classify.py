@@ -26,18 +26,19 @@ LABELS = {label: i for i, label in enumerate((*glyph_classes(), *WORDS, "code"))
 HELD = 400  # objects at the end of the pool that only measure, at most a tenth of them
 
 
-def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo: Path) -> None:
+def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo_folder: Path) -> None:
     """Train tower and classifier; the classifier is thrown away, as ViTScore wants tokens."""
     torch.manual_seed(seed)
     config, count = settings["network"], settings["batch_size"]
     tower: Any = VitBackbone.build_tower(config)
-    head, teacher = nn.Linear(config["hidden_size"], len(LABELS)), PatchTeacher(config["hidden_size"], zoo)
+    head, teacher = nn.Linear(config["hidden_size"], len(LABELS)), PatchTeacher(config["hidden_size"], zoo_folder)
     optimizer = BlockMuon([tower, head, teacher], settings["learning_rate"], 0.01, frozenset({"layers"}))
     side, objects = config["image_size"], ObjectViews(pool)
     prepare, labels = preprocess(side), torch.tensor([LABELS[str(row.label)] for row in objects.rows])
     learned = len(objects.rows) - min(HELD, len(objects.rows) // 10)
 
     def step(i: int, rng: np.random.Generator) -> dict[str, float]:
+        """One step on views of labelled objects: cross entropy, and the teacher."""
         numbers = rng.choice(learned, count, replace=False)
         images = augment(torch.stack([objects.cut(int(number), rng, side) for number in numbers]), rng)
         tokens = tower(pixel_values=prepare(images)).last_hidden_state

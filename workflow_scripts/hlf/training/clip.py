@@ -55,7 +55,7 @@ def _text(caption: str, phrase: str, rng: np.random.Generator) -> str:
     return caption if choice < QUALITY_ONLY + CONTENT_ONLY else f"{caption} {phrase}"
 
 
-def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo: Path) -> None:
+def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo_folder: Path) -> None:
     """Train both towers; patch tokens are taught by the mini VGG."""
     from open_clip.model import CLIP
 
@@ -64,12 +64,13 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
     model = CLIP(**cfg)
     side, count = cfg["vision_cfg"]["image_size"], settings["batch_size"]
     preprocess = clip_preprocess(side)
-    teacher, objects = PatchTeacher(cfg["vision_cfg"]["width"], zoo), ObjectViews(pool)
+    teacher, objects = PatchTeacher(cfg["vision_cfg"]["width"], zoo_folder), ObjectViews(pool)
     optimizer = BlockMuon([model, teacher], settings["learning_rate"], weight_decay=0.01)
     seen: list[Tensor] = []  # tokens of the last forward, which the network itself does not return
     model.visual.transformer.register_forward_hook(lambda _module, _inputs, tokens: seen.append(tokens))
 
     def step(i: int, rng: np.random.Generator) -> dict[str, float]:
+        """One step on pictures with captions: contrast in both directions, and the teacher."""
         images, captions = objects.mixed(count, SCENES, side, rng)
         images, phrases = _spoiled(images, rng)
         texts = [_text(caption, phrase, rng) for caption, phrase in zip(captions, phrases, strict=True)]

@@ -60,7 +60,7 @@ class _Data:
         return augment(torch.cat([large, views]), rng), torch.cat([self.texts[whole], self.object_texts[single]])
 
 
-def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo: Path) -> None:
+def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo_folder: Path) -> None:
     """Train captioner and contrastive towers together; patch tokens are taught by the mini VGG."""
     from open_clip.loss import CoCaLoss
 
@@ -71,13 +71,14 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
     torch.nn.init.normal_(model.text_decoder.text_projection, std=cfg["multimodal_cfg"]["width"] ** -0.5)
     learned = len(pool.captions) - min(HELD, len(pool.captions) // 10)
     preprocess = clip_preprocess(side)
-    data, teacher = _Data(settings, pool, learned, side), PatchTeacher(cfg["vision_cfg"]["width"], zoo)
+    data, teacher = _Data(settings, pool, learned, side), PatchTeacher(cfg["vision_cfg"]["width"], zoo_folder)
     optimizer = BlockMuon([model, teacher], settings["learning_rate"], weight_decay=0.01)
     judge = CoCaLoss(settings["caption_weight"], 1.0)
     seen: list[Tensor] = []  # patch tokens of the last forward, which the network itself does not return
     model.visual.transformer.register_forward_hook(lambda _module, _inputs, tokens: seen.append(tokens))
 
     def step(i: int, rng: np.random.Generator) -> dict[str, float]:
+        """One step on pictures with captions: contrast, caption, and the teacher."""
         images, ids = data.draw(rng)
         seen.clear()
         out = model(preprocess(images), ids)

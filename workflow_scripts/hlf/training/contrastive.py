@@ -51,19 +51,20 @@ def matching_loss(logits: Tensor, texts: list[str]) -> Tensor:
     return (F.cross_entropy(logits, wanted) + F.cross_entropy(logits.T, wanted)) / 2
 
 
-def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo: Path) -> None:
+def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo_folder: Path) -> None:
     """Train both towers with the symmetric cross-entropy over a batch."""
     from open_clip.model import CustomTextCLIP
 
     torch.manual_seed(seed)
     cfg = config(settings)
     model = CustomTextCLIP(**cfg)
-    teacher = PatchTeacher(model.visual.trunk.embed_dim, zoo)
+    teacher = PatchTeacher(model.visual.trunk.embed_dim, zoo_folder)
     optimizer = BlockMuon([model, teacher], settings["learning_rate"], weight_decay=0.01)
     side, count = cfg["vision_cfg"]["image_size"], settings["batch_size"]
     preprocess, objects = Preprocess(side, None, "bilinear", *HALF), ObjectViews(pool)
 
     def step(i: int, rng: np.random.Generator) -> dict[str, float]:
+        """One step on pictures with captions: contrast in both directions, and the teacher."""
         images, captions = objects.mixed(count, SCENES, side, rng)
         images = augment(images, rng)
         image, text, patches = towers(model, preprocess(images), torch.tensor(tokenize(captions, CONTEXT)))

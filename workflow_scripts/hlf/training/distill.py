@@ -58,15 +58,16 @@ def koleo(embedding: Tensor) -> Tensor:
     return -torch.log((2 - 2 * similarity.amax(1)).clamp(min=1e-6).sqrt()).mean()
 
 
-def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo: Path) -> None:
+def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo_folder: Path) -> None:
     """Train; the teacher's tower is kept, as in the official recipe."""
     torch.manual_seed(seed)
     config = settings["network"]
     student = Student(config, settings["prototypes"])
-    teacher, guide = Average(student, settings["ema"]), PatchTeacher(config["hidden_size"], zoo)
+    teacher, guide = Average(student, settings["ema"]), PatchTeacher(config["hidden_size"], zoo_folder)
     optimizer, objects = BlockMuon([student, guide], settings["learning_rate"], weight_decay=0.01), ObjectViews(pool)
 
     def step(i: int, rng: np.random.Generator) -> dict[str, float]:
+        """One step of self-distillation: narrow views are taught by wide ones of the averaged network."""
         numbers = rng.choice(len(objects.rows), settings["batch_size"], replace=False)
         images = torch.stack([objects.cut(int(number), rng, 128) for number in numbers])
         wide = [random_crops(augment(images, rng), rng, (0.6, 1.0), 96) for _ in range(2)]

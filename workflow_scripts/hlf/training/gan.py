@@ -53,7 +53,7 @@ def batch(pool: Pool, rng: np.random.Generator, count: int, crop: int, levels: l
 class _Recipe:
     """State of one GAN training: generator, its average, discriminator, optimisers, perceptual network."""
 
-    def __init__(self, name: str, settings: dict[str, Any], zoo: Path):
+    def __init__(self, name: str, settings: dict[str, Any], zoo_folder: Path):
         self.settings = settings
         self.generator = BUILD[name](**settings["network"])
         self.average = Average(self.generator, settings["ema"])
@@ -61,7 +61,7 @@ class _Recipe:
         rate = settings["learning_rate"]
         self.g_optimizer = torch.optim.Adam(self.generator.parameters(), lr=rate, betas=(0.9, 0.99))
         self.d_optimizer = torch.optim.Adam(self.discriminator.parameters(), lr=settings["gan_rate"], betas=(0.9, 0.99))
-        self.features = perceptual_network(zoo)
+        self.features = perceptual_network(zoo_folder)
 
     def parts(self) -> dict[str, Any]:
         """What a checkpoint holds."""
@@ -69,11 +69,11 @@ class _Recipe:
         return {name: getattr(self, name) for name in names}
 
     def content_loss(self, sr: Tensor, gt: Tensor) -> Tensor:
-        """L1 plus weighted perceptual distance."""
+        """L1 plus weighted perceptual distance of RGB (N, 3, H, W) in [0, 1]."""
         return F.l1_loss(sr, gt) + self.settings["perceptual_weight"] * vgg.perceptual_distance(self.features, sr, gt)
 
     def step(self, lr: Tensor, gt: Tensor, adversarial: bool) -> dict[str, float]:
-        """One step of the generator and, in the second stage, one of the discriminator."""
+        """One step of the generator on RGB (N, 3, h, w) and, in the second stage, one of the discriminator."""
         self.discriminator.requires_grad_(False)
         sr = self.generator(lr)
         content = self.content_loss(sr, gt)
@@ -98,12 +98,13 @@ def _bce(logits: Tensor, real: float) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, real))
 
 
-def run(name: str, settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo: Path) -> None:
+def run(name: str, settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo_folder: Path) -> None:
     """Train mini BSRGAN or SwinIR; the averaged generator is kept."""
     torch.manual_seed(seed)
-    recipe, steps, alone = _Recipe(name, settings, zoo), settings["steps"], settings["pixel_steps"]
+    recipe, steps, alone = _Recipe(name, settings, zoo_folder), settings["steps"], settings["pixel_steps"]
 
     def step(i: int, rng: np.random.Generator) -> dict[str, float]:
+        """One step: on pixels alone at first, then against the discriminator too."""
         lr, gt = batch(pool, rng, settings["batch_size"], settings["crop"], settings["levels"])
         adversarial = i >= alone
         first, last = (alone, steps) if adversarial else (0, alone)
@@ -119,11 +120,11 @@ def run(name: str, settings: dict[str, Any], pool: Pool, folder: Path, work: Pat
     save_model(folder, name, WHAT[name], settings["network"], state, facts)
 
 
-def run_bsrgan(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo: Path) -> None:
+def run_bsrgan(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo_folder: Path) -> None:
     """Train mini BSRGAN."""
-    run("bsrgan", settings, pool, folder, work, seed, zoo)
+    run("bsrgan", settings, pool, folder, work, seed, zoo_folder)
 
 
-def run_swinir(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo: Path) -> None:
+def run_swinir(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo_folder: Path) -> None:
     """Train mini SwinIR."""
-    run("swinir", settings, pool, folder, work, seed, zoo)
+    run("swinir", settings, pool, folder, work, seed, zoo_folder)

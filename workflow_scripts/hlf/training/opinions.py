@@ -61,7 +61,7 @@ def _opinions(strengths: dict[str, Tensor]) -> Tensor:
     return torch.stack([quality(strengths), *defects], 1)
 
 
-def run_koniqpp(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo: Path) -> None:
+def run_koniqpp(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo_folder: Path) -> None:
     """Train all five outputs together, quality with weight 1 and each defect with 0.2 (official weights)."""
     torch.manual_seed(seed)
     network = koniqpp.build(settings)
@@ -70,6 +70,7 @@ def run_koniqpp(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, 
     optimizer = torch.optim.AdamW(network.parameters(), settings["learning_rate"], weight_decay=0.01)
 
     def step(i: int, rng: np.random.Generator) -> dict[str, float]:
+        """One step on distorted pictures: norm-in-norm loss of quality and of its four attributes."""
         pictures, strengths = views.draw(settings["batch_size"], rng)
         found, wanted = network(torch.cat([squashed(p, *size) for p in pictures])), _opinions(strengths)
         losses = [norm_in_norm(found[:, k], wanted[:, k]) for k in range(5)]
@@ -102,7 +103,7 @@ def _naturalness(strengths: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     return 5 * technical, 5 * quality(strengths)
 
 
-def run_joint(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo: Path) -> None:
+def run_joint(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo_folder: Path) -> None:
     """Train both networks, each on its own kind of picture; the transformer's patch tokens are taught by the mini VGG.
 
     Opinions first as `norm_in_norm`, since a mean squared error let both settle on the mean; the scale comes after.
@@ -111,11 +112,12 @@ def run_joint(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, se
     network = joint.build(settings)
     views = _Views(pool, ("blur", "noise", "compression", "warp"))
     transformer, seen = network.technical_feature_extraction, list[Tensor]()
-    teacher = PatchTeacher(transformer.norm.normalized_shape[0], zoo)
+    teacher = PatchTeacher(transformer.norm.normalized_shape[0], zoo_folder)
     transformer.norm.register_forward_hook(lambda _module, _inputs, tokens: seen.append(tokens))
     optimizer = BlockMuon([network, teacher], settings["learning_rate"], weight_decay=0.01)
 
     def step(i: int, rng: np.random.Generator) -> dict[str, float]:
+        """One step on distorted pictures: norm-in-norm loss of both perspectives, and the teacher."""
         pictures, strengths = views.draw(settings["batch_size"], rng)
         shuffled, structure = _seen_by_joint(pictures, settings, rng)
         seen.clear()

@@ -34,13 +34,14 @@ def restored_loss(restored: list[Tensor], gt: Tensor) -> Tensor:
     return torch.stack([F.l1_loss(one, size) for one, size in zip(restored, sizes, strict=True)]).sum()
 
 
-def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo: Path) -> None:
+def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo_folder: Path) -> None:
     """Train ControlNet and pixel attention; the averaged weights are kept."""
     torch.manual_seed(seed)
-    base = open_base(zoo, pool, work)
+    base = open_base(zoo_folder, pool, work)
     unet, controlnet, config, control = networks(nets, base.unet, settings["condition_channels"], {})
 
     def loss(side: int | None, rng: np.random.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        """Noise loss of a batch, on whole latents or on windows of `side` cells."""
         index = np.sort(rng.choice(len(pool.captions), settings["batch_size"], replace=False))
         lr, gt = degraded(pool, index, rng, settings["levels"])
         condition, clean = enlarged(lr), base.latents.sample(index, rng)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from hlf.nets.reader import ContentReader, crop_box, letter_targets
+from hlf.scenes.reader import ContentReader, crop_box, letter_targets
 from hlf.scenes.vocabulary import glyph_classes
 from hlf.training.loop import cosine_rate, set_rate, train
 from hlf.training.pool import Pool
@@ -49,7 +49,7 @@ def _losses(net: ContentReader, crops: torch.Tensor, rows: list[Any]) -> tuple[t
     return F.cross_entropy(glyph[is_glyph], classes), F.cross_entropy(letters[is_sign].flatten(0, 1), words.flatten())
 
 
-def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo: Path) -> None:
+def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo_folder: Path) -> None:
     """Train the reader; the last 5 % of the pool's objects are held out and measured for the card."""
     torch.manual_seed(seed)
     config = {"width": settings["width"]}
@@ -60,6 +60,7 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
     held = len(rows) // 20
 
     def step(i: int, rng: np.random.Generator) -> dict[str, float]:
+        """One step on boxes of scenes: cross entropy of glyph and letters."""
         net.train()
         chosen = [rows[k] for k in rng.choice(len(rows) - held, settings["batch_size"], replace=False)]
         glyph, letters = _losses(net, torch.stack([_crop(pool, r, rng) for r in chosen]), chosen)

@@ -67,14 +67,16 @@ def made_by(name: str) -> list[str]:
     return [f"{recipe.folder}/{file}" for file in (*recipe.files, recipe.card)]
 
 
-def train_model(name: str, settings: dict[str, Any], pool: Path, zoo: Path, work: Path, config_seed: int) -> None:
+def train_model(
+    name: str, settings: dict[str, Any], pool: Path, zoo_folder: Path, work: Path, config_seed: int
+) -> None:
     """Train one mini model and write its folder into `zoo`; goes on from the checkpoint in `work` after a kill.
 
     Args:
         name: a key of RECIPES.
         settings: the group `zoo.training.<name>` of the configuration.
         pool: folder written by `build_pool`.
-        zoo: folder of the zoo being made; models that the recipe needs are taken from it.
+        zoo_folder: folder of the zoo being made; models that the recipe needs are taken from it.
         work: folder for this model's checkpoint.
         config_seed: the configuration's seed.
     """
@@ -87,4 +89,5 @@ def train_model(name: str, settings: dict[str, Any], pool: Path, zoo: Path, work
     torch.set_num_threads(1)
     recipe = RECIPES[name]
     run = getattr(importlib.import_module(recipe.module), recipe.function)
-    run(settings, open_pool(pool), zoo / recipe.folder, work, seed_for(config_seed, f"train-{name}") % 2**31, zoo)
+    drawn = seed_for(config_seed, f"train-{name}") % 2**31
+    run(settings, open_pool(pool), zoo_folder / recipe.folder, work, drawn, zoo_folder)

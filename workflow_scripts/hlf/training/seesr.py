@@ -24,9 +24,9 @@ WHAT = "SeeSR's networks at small width on the mini base, trained with SeeSR's o
 class _Data:
     """Batches of scenes: latents of the GT, condition and context of the LR picture, tags of the GT or the LR one."""
 
-    def __init__(self, settings: dict[str, Any], pool: Pool, latents: Latents, zoo: Path):
+    def __init__(self, settings: dict[str, Any], pool: Pool, latents: Latents, zoo_folder: Path):
         self.settings, self.pool, self.latents = settings, pool, latents
-        ram, dape = find_weights("mini", zoo, "ram"), find_weights("mini", zoo, "dape")
+        ram, dape = find_weights("mini", zoo_folder, "ram"), find_weights("mini", zoo_folder, "dape")
         self.clean = load_tagger("mini", ram, [], "cpu", False) if settings["tags_from"] == "gt" else None
         self.degraded: Tagger = load_tagger("mini", ram, dape, "cpu", False)
 
@@ -41,16 +41,17 @@ class _Data:
         return Batch(self.latents.sample(index, rng), condition, context, prompts)
 
 
-def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo: Path) -> None:
+def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo_folder: Path) -> None:
     """Train ControlNet and image attention; the averaged weights are kept."""
     torch.manual_seed(seed)
-    base = open_base(zoo, pool, work)
-    data = _Data(settings, pool, base.latents, zoo)
+    base = open_base(zoo_folder, pool, work)
+    data = _Data(settings, pool, base.latents, zoo_folder)
     unet, controlnet, config, control = networks(
         nets, base.unet, settings["condition_channels"], {"use_image_cross_attention": True}
     )
 
     def loss(side: int | None, rng: np.random.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        """Noise loss of a batch, on whole latents or on windows of `side` cells."""
         batch = data.draw(rng)
         if side:  # tags and context stay those of the whole picture
             latents, condition = window((batch.latents, batch.condition), side, rng)

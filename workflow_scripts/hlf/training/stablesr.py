@@ -83,6 +83,7 @@ def calibrate(unet: nets.StableSRUNet, noisy: Tensor, times: Tensor, text: Tenso
     """
 
     def measure(module: Any, inputs: tuple[Tensor, Tensor], _: Tensor) -> Tensor:
+        """Set the norm inside to what it sees, and the modulation to change nothing."""
         norm = module.param_free_norm
         groups = inputs[0].unflatten(1, (norm.num_groups, -1)).flatten(2)
         repeats = len(norm.weight) // norm.num_groups
@@ -99,10 +100,10 @@ def calibrate(unet: nets.StableSRUNet, noisy: Tensor, times: Tensor, text: Tenso
         hook.remove()
 
 
-def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo: Path) -> None:
+def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo_folder: Path) -> None:
     """Train structure encoder and modulation, then the fusion layers; averaged weights are kept of both."""
     torch.manual_seed(seed)
-    base = open_base(zoo, pool, work)
+    base = open_base(zoo_folder, pool, work)
     scenes, text = _Scenes(settings, pool, base.latents, base.vae), base.encode([""])
     unet, encoder = denoiser(base.unet, settings), structure.build(settings["structure"], "zoo.training")
     facts = _train_structure(settings, scenes, unet, encoder, base.scheduler, text, work / "structure", seed)
@@ -115,7 +116,7 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
     fused.load_state_dict(base.vae.state_dict(), strict=False)  # all but the fusion layers
     networks = Networks(unet, encoder, base.vae, fused, text)
     samples = _samples(settings, scenes, networks, base.scheduler, work / "samples.pt", seed)
-    facts = _train_fusion(settings, scenes, fused, samples, perceptual_network(zoo), work / "cfw", seed)
+    facts = _train_fusion(settings, scenes, fused, samples, perceptual_network(zoo_folder), work / "cfw", seed)
     state = keys.to_ldm(fused.state_dict(), keys.only(keys.vae_table(fused, ""), ".fusion_layer_"))
     facts |= {
         "seed": seed,
@@ -140,6 +141,7 @@ def _train_structure(
     calibrate(unet, scheduler.add_noise(latents, noise, times), times, text.expand(len(low), -1, -1), features)
 
     def loss(side: int | None, rng: np.random.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        """Noise loss of a batch, on whole latents or on windows of `side` cells."""
         latents, low = scenes.draw(settings["batch_size"], rng)
         if side:
             latents, low = window((latents, low), side, rng)
@@ -208,6 +210,7 @@ def _train_fusion(
     optimizer = torch.optim.AdamW(trained, lr=settings["cfw_rate"], weight_decay=0.0)
 
     def step(i: int, rng: np.random.Generator) -> dict[str, float]:
+        """One step of the fusion layers on crops: L1 and perceptual distance."""
         latents, low, gt = _crops(samples, scenes.pool, settings["cfw_batch"], settings["cfw_crop"], rng)
         with torch.no_grad():
             encoded = fused.features(low * 2 - 1)

@@ -56,13 +56,13 @@ class Base:
     latents: Latents
 
 
-def open_base(zoo: Path, pool: Pool, work: Path) -> Base:
+def open_base(zoo_folder: Path, pool: Pool, work: Path) -> Base:
     """The mini base in the zoo, and the latents of a pool, which all recipes share in the folder above `work`."""
-    files = BaseFiles(*find_weights("mini", zoo, "sd-base"))
-    vae, name = load_vae(zoo / "sd-base/vae"), weights_sha256([files.vae_weights])[:8]
+    files = BaseFiles(*find_weights("mini", zoo_folder, "sd-base"))
+    vae, name = load_vae(zoo_folder / "sd-base/vae"), weights_sha256([files.vae_weights])[:8]
     latents = Latents(pool, vae, work.parent / f"latents-{name}.npy")
     encode = load_text_encoder(files, torch.float32, "cpu")
-    return Base(files, zoo / "sd-base/unet", load_scheduler(files), encode, vae, latents)
+    return Base(files, zoo_folder / "sd-base/unet", load_scheduler(files), encode, vae, latents)
 
 
 def fill_from_base(unet: nn.Module, base: Path, added: tuple[str, ...]) -> None:
@@ -144,6 +144,7 @@ def fit(
     optimizer = torch.optim.AdamW(trained, lr=settings["learning_rate"], weight_decay=0.01)
 
     def step(i: int, rng: np.random.Generator) -> dict[str, float]:
+        """One step: whatever the model's own `loss` says, on windows at first."""
         total, shown = loss(settings["window"] if i < settings["window_steps"] else None, rng)
         descend(optimizer, total, trained, cosine_rate(settings["learning_rate"], i, settings["steps"]))
         average.follow(both, i)

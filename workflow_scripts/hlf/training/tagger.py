@@ -41,23 +41,24 @@ def targets(pool: Pool) -> Tensor:
 
 
 def asymmetric_loss(logits: Tensor, wanted: Tensor) -> Tensor:
-    """Asymmetric loss (Ridnik et al. 2021) summed over tags, mean over images: easy negatives count little."""
+    """Asymmetric loss (Ridnik et al. 2021) of (N, tags): sum over tags, mean over images; easy negatives count less."""
     p = torch.sigmoid(logits)
     negative = (p - 0.05).clamp(min=0)  # margin and exponent of the paper's defaults
     loss = wanted * F.logsigmoid(logits) + (1 - wanted) * negative**4 * torch.log((1 - negative).clamp(min=1e-8))
     return -loss.sum(1).mean()
 
 
-def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo: Path) -> None:
+def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo_folder: Path) -> None:
     """Train the tagger, choose the thresholds on scenes that it has not seen, and write both lists beside it."""
     torch.manual_seed(seed)
     config = {**settings["network"], "tags": len(TAGS)}
     net, wanted = ram.build(config), targets(pool)
     learned = len(wanted) - min(HELD, len(wanted) // 10)
-    teacher = PatchTeacher(config.get("embed_width", 512), zoo)
+    teacher = PatchTeacher(config.get("embed_width", 512), zoo_folder)
     optimizer = BlockMuon([net, teacher], settings["learning_rate"], weight_decay=0.01)
 
     def step(i: int, rng: np.random.Generator) -> dict[str, float]:
+        """One step on scenes: asymmetric loss of their tags, and the teacher."""
         index = np.sort(rng.choice(learned, settings["batch_size"], replace=False))
         images = augment(batch_of(pool.images, index), rng)
         embeds, logits = net(ram.preprocess(images, net.image_size))
@@ -92,7 +93,7 @@ def best_thresholds(scores: Tensor, wanted: Tensor) -> list[float]:
 
 
 def agreement(fires: Tensor, wanted: Tensor) -> dict[str, float]:
-    """Precision, recall and F1 over all tags and images."""
+    """Precision, recall and F1 over all tags and images, of booleans and 0 or 1, both (N, tags)."""
     hits = float((fires & (wanted > 0)).sum())
     precision, recall = hits / max(1.0, float(fires.sum())), hits / max(1.0, float(wanted.sum()))
     f1 = 2 * precision * recall / max(1e-9, precision + recall)
@@ -116,7 +117,7 @@ class Adapter(nn.Module):
         return dict(zip(self.names, self.factors, strict=True))
 
     def forward(self, net: ram.Ram, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Sequence and logits of the adapted tagger."""
+        """Sequence (N, 1 + tokens, width) and logits (N, tags) of the adapted tagger."""
         factors = self.named()
         changed = {
             f"{name}.weight": layer.weight + lora_delta(factors[f"{name}.lora_A"], factors[f"{name}.lora_B"]) * SCALE
@@ -126,17 +127,18 @@ class Adapter(nn.Module):
         return result
 
 
-def run_dape(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo: Path) -> None:
+def run_dape(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo_folder: Path) -> None:
     """Train the adapter: sequence of the degraded picture against that of the clean one, and the same for the tags."""
     torch.manual_seed(seed)
-    net = ram.build(read_json(zoo / "ram/config.json"))
-    weights = zoo / "ram/model.safetensors"
+    net = ram.build(read_json(zoo_folder / "ram/config.json"))
+    weights = zoo_folder / "ram/model.safetensors"
     load_strict(net, read_state(weights), weights)
     net.eval().requires_grad_(False)
     adapter, side = Adapter(net), pool.images.shape[1]
     optimizer = torch.optim.AdamW(adapter.parameters(), lr=settings["learning_rate"], weight_decay=0.0)
 
     def step(i: int, rng: np.random.Generator) -> dict[str, float]:
+        """One step on degraded scenes: features and tags as of the clean ones."""
         lr, gt = degraded_batch(pool, rng, settings["batch_size"], side, settings["levels"])
         with torch.no_grad():
             clean, tags = net(ram.preprocess(gt, net.image_size))

@@ -19,12 +19,12 @@ class PatchTeacher(nn.Module):
 
     Args:
         width: of the tokens.
-        zoo: folder with the mini VGG.
+        zoo_folder: folder with the mini VGG.
     """
 
-    def __init__(self, width: int, zoo: Path):
+    def __init__(self, width: int, zoo_folder: Path):
         super().__init__()
-        self._teacher = [perceptual_network(zoo)]  # in a list: frozen, so it belongs into no checkpoint
+        self._teacher = [perceptual_network(zoo_folder)]  # in a list: frozen, so it belongs into no checkpoint
         with torch.inference_mode():
             channels = self._teacher[0].taps(torch.zeros(1, 3, 64, 64))[-1].shape[1]
         self.map = nn.Linear(width, channels)

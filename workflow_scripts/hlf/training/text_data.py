@@ -58,11 +58,13 @@ class _Source:
         self.objects = ObjectWindows(pool, pool.images.shape[1] // latents.posterior.shape[-1])
 
     def scenes(self, number: int, rng: np.random.Generator) -> tuple[Tensor, list[str]]:
+        """Latents (number, 4, h, w) of whole scenes, with a prompt each."""
         index = np.sort(rng.choice(len(self.quality), number, replace=False))
         texts = [prompt(self.pool.captions[i], self.tags[i], self.quality[i], rng) for i in index]
         return self.latents.sample(index, rng), texts
 
     def windows(self, number: int, side: int, rng: np.random.Generator) -> tuple[Tensor, list[str]]:
+        """Latents (number, 4, side, side) around one object each, with a prompt that names it."""
         chosen = rng.choice(len(self.objects.rows), number, replace=False)
         seen = [self.objects.draw(int(i), rng, side) for i in chosen]
         texts = [prompt(w.caption, w.tags, self.quality[w.index], rng) for w in seen]

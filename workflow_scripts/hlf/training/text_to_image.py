@@ -37,14 +37,14 @@ def min_snr(alphas_cumprod: Tensor, times: Tensor) -> Tensor:
     return (ratio.clamp(max=GAMMA) / ratio)[:, None, None, None]
 
 
-def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo: Path) -> None:
+def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo_folder: Path) -> None:
     """Train both networks on noise prediction at uniform timesteps; the averaged weights are kept."""
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
     from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
     from transformers import CLIPTextConfig, CLIPTextModel
 
     torch.manual_seed(seed)
-    data = BaseData(pool, settings["spoiled"], zoo / "sd-base/vae", work.parent, seed)
+    data = BaseData(pool, settings["spoiled"], zoo_folder / "sd-base/vae", work.parent, seed)
     write_tokenizer(folder / "tokenizer")
     tokenizer = open_tokenizer(folder / "tokenizer")
     sizes = {"vocab_size": len(tokenizer), "max_position_embeddings": LENGTH}
@@ -56,6 +56,7 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
     optimizer = torch.optim.AdamW(model.parameters(), lr=settings["learning_rate"], weight_decay=0.01)
 
     def step(i: int, rng: np.random.Generator) -> dict[str, float]:
+        """One step: noise loss weighted by Min-SNR, on windows at first."""
         whole = i >= settings["window_steps"]
         count, side = (settings["batch_size"], None) if whole else (settings["window_batch"], settings["window"])
         latents, prompts = data.draw(count, side, rng)

@@ -28,7 +28,7 @@ def crop(pool: Pool, row: Any, jitter: np.ndarray) -> Tensor:
     return F.interpolate(cut[None], (SIDE, SIDE), mode="bilinear", antialias=True, align_corners=False)[0]
 
 
-def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo: Path) -> None:
+def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: int, zoo_folder: Path) -> None:
     """Train the network; the last 400 objects are held out and measured for the card."""
     torch.manual_seed(seed)
     config = {"cfg": settings["cfg"], "classes": len(LABELS)}
@@ -38,6 +38,7 @@ def run(settings: dict[str, Any], pool: Pool, folder: Path, work: Path, seed: in
     held = min(400, len(rows) // 10)
 
     def step(i: int, rng: np.random.Generator) -> dict[str, float]:
+        """One step on crops of objects: cross entropy."""
         net.train()
         chosen = [rows[k] for k in rng.choice(len(rows) - held, settings["batch_size"], replace=False)]
         crops = torch.stack([crop(pool, r, rng.integers(-3, 4, 2)) for r in chosen])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from hlf.metric.fidelity import HighLevelFidelity
-    from hlf.nets.reader import ContentReader
+    from hlf.scenes.reader import ContentReader
 
 
 def evaluation_images(sr: "pd.DataFrame", lr: "pd.DataFrame", manifest: "pd.DataFrame", variant: str) -> "pd.DataFrame":
@@ -101,20 +101,21 @@ def evaluate(
         )
         for name, metric in metrics.items()
     ]  # fmt: skip
+    parts.append(about.merge(_measured(pairs, results, source, run, work), on="pair_id"))
+    if reader is not None:
+        parts.append(about.merge(_read(pairs, content, results, reader), on="pair_id"))
+    table = pd.concat(parts).assign(run=run, variant=images["variant"].iloc[0])
+    return conform(table.drop(columns="pair_id"), "tuning_evaluation")
+
+
+def _measured(pairs: "pd.DataFrame", results: Path, source: Source, run: str, work: Path) -> "pd.DataFrame":
+    """Values of the image measures by pair; HlfError when a picture could not be measured."""
     measured, _ = measure_pairs(pairs, results, list(IMAGE_MEASURES), source, run, {}, work)
     bad = measured[measured["status"] != "ok"]
     if len(bad):
         raise HlfError(f"{bad['metric'].iloc[0]} of {bad['pair_id'].iloc[0]}: {bad['status'].iloc[0]}")
     image = measured.rename(columns={"metric": "measure"}).assign(group=IMAGE)
-    parts.append(
-        about.merge(
-            image[["pair_id", "measure", "group", "value", "lower_better", "zoo", "weights_sha256"]], on="pair_id"
-        )
-    )
-    if reader is not None:
-        parts.append(about.merge(_read(pairs, content, results, reader), on="pair_id"))
-    table = pd.concat(parts).assign(run=run, variant=images["variant"].iloc[0])
-    return conform(table.drop(columns="pair_id"), "tuning_evaluation")
+    return image[["pair_id", "measure", "group", "value", "lower_better", "zoo", "weights_sha256"]]
 
 
 def _read(pairs: "pd.DataFrame", content: "pd.DataFrame", results: Path, reader: "ContentReader") -> "pd.DataFrame":

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hlf
+from hlf.device import pick_device
 from hlf.errors import HlfError
 from hlf.files import read_json, write_text
-from hlf.sr.base import pick_device
 from hlf.tuning.division import accumulation
 from hlf.tuning.worker import ENDED, LOG, TASK, train
 

@@ -186,7 +186,10 @@ class Pairs(torch.utils.data.Dataset[Pair | HlfError]):
             rng = generator(self.config_seed, "tuning-pair", name, epoch)
             lr, gt = degraded_pair(cropped(pixels, self.preparation, rng), self.preparation, rng)
             return Pair(name, lr, gt, tuple(refused))
-        raise HlfError(f"{REPLACEMENTS} training images in a row cannot be used, the last one: {refused[-1][1]}")
+        raise HlfError(
+            f"{REPLACEMENTS} training images in a row cannot be used, the last one: {refused[-1][1]}; "
+            "look at tuning.folder"
+        )
 
 
 def cropped(pixels: np.ndarray, preparation: Preparation, rng: np.random.Generator) -> np.ndarray:

@@ -86,7 +86,7 @@ def _take_part(task: "Task", rank: int, path: Path) -> None:
     """As `train`, with the threads of a job, and the group of processes is closed at the end."""
     import torch
 
-    from hlf.threads import one_thread
+    from hlf.device import one_thread
 
     one_thread()
     train(task, rank, path)
@@ -106,6 +106,7 @@ def _end_with(parent: int) -> None:
     """
 
     def look() -> None:
+        """End this group of processes once its parent is gone."""
         while os.getppid() == parent:
             time.sleep(_LOOK)
         os.killpg(os.getpgrp(), signal.SIGKILL)

@@ -94,7 +94,7 @@ ENTRIES: dict[tuple[str, str], Entry] = {
         tuple(f"afine/{file}" for file in _MODEL), _OWN, "Apache-2.0", "hlf.iqa.afine", ("clip",)
     ),
     # content reader of the simulated observers, and network of the perceptual loss: the official world needs neither
-    ("mini", "reader"): _mini("reader", "hlf.nets.reader"),
+    ("mini", "reader"): _mini("reader", "hlf.scenes.reader"),
     ("mini", "vgg"): _mini("vgg", "hlf.nets.vgg"),
     ("mini", "koniqpp"): _mini("koniqpp", "hlf.iqa.koniqpp"),
     ("mini", "joint"): _mini("joint", "hlf.iqa.joint"),  # without artifact detector

@@ -128,6 +128,7 @@ def _listed(name: str) -> dict[str, Header]:
     content = content.get("keys", content.get("tensors", content))
 
     def headers(values: Mapping[str, Any]) -> dict[str, Any]:
+        """The headers below a part of the file, nested as there."""
         return {key: _header(one) or headers(one) for key, one in values.items()}
 
     return flat(headers(content))

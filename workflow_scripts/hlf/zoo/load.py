@@ -35,7 +35,7 @@ def read_checkpoint(path: str | Path, mapped: bool = False, trusted: bool = Fals
 
     path = Path(path)
     if not path.is_file():
-        raise HlfError(f"checkpoint {path} does not exist")
+        raise HlfError(f"checkpoint {path} does not exist; `hlf zoo check` tells what is missing")
     try:
         if path.suffix == ".safetensors":
             return load_file(path) if mapped else load(path.read_bytes())

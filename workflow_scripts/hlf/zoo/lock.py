@@ -77,7 +77,7 @@ def _news(folder: str | Path, found: Mapping[str, Locked]) -> dict[str, Locked]:
 
 @contextlib.contextmanager
 def _one_writer(folder: Path) -> Iterator[None]:
-    with needed_for("recording hashes of official files", "'hlf[workflow]'"):
+    with needed_for("recording hashes of official files", "'.[workflow]'"):
         from filelock import FileLock
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -30,6 +30,7 @@ class _Finished:
     kept: list[tuple[float, list[int]]] = field(default_factory=list)
 
     def add(self, ids: list[int], score: float) -> None:
+        """Keep a finished caption while it is among the best."""
         self.kept.append((score, ids))
         if len(self.kept) > _BEAMS:
             self.kept.remove(min(self.kept, key=lambda one: one[0]))
@@ -108,6 +109,7 @@ class Captioner:
             latent, embeddings = (seen[k].expand(_BEAMS, *seen[k].shape[1:]) for k in ("image_features", "image_embs"))
 
             def logits_of(ids: Tensor) -> Tensor:
+                """Logits (beams, vocabulary) of the word that follows token ids (beams, length)."""
                 given = {"image_latent": latent, "image_embs": embeddings, "output_labels": False}
                 logits: Tensor = self.network(pixels, ids.to(self.device), **given)["logits"][:, -1]
                 return logits

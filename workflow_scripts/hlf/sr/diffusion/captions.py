@@ -78,7 +78,7 @@ class Captions:
         self._known: dict[bytes, str] = {}
 
     def introduce(self, image: "Tensor", image_id: str, level: float) -> None:
-        """Look up the caption of an image by name, so that `__call__` knows it by its pixels.
+        """Look up the caption of an image (3, h, w) by name, so that `__call__` knows it by its pixels.
 
         Raises:
             HlfError: the file has no caption for it, or another one for the same pixels under another name.

@@ -14,7 +14,7 @@ _KERNEL = ((1, 2, 1), (2, 4, 2), (1, 2, 1))  # over 16
 
 
 def adain(sr: "Tensor", reference: "Tensor") -> "Tensor":
-    """`sr` with mean and standard deviation (unbiased) of each channel of `reference`; may leave [0, 1]."""
+    """`sr` (N, 3, H, W) with mean and standard deviation (unbiased) of `reference` by channel; may leave [0, 1]."""
     mean, std = _moments(sr)
     wanted_mean, wanted_std = _moments(reference)
     return (sr - mean) / std * wanted_std + wanted_mean
@@ -27,7 +27,7 @@ def _moments(image: "Tensor") -> "tuple[Tensor, Tensor]":
 
 
 def wavelet(sr: "Tensor", reference: "Tensor") -> "Tensor":
-    """Details of `sr` over the blurred colours of `reference`; may leave [0, 1]."""
+    """Details of `sr` (N, 3, H, W) over the blurred colours of `reference`; may leave [0, 1]."""
     return sr - _low(sr) + _low(reference)
 
 

@@ -31,7 +31,7 @@ def sizes(width: int, height: int, upscale: int, process_size: int, multiple: in
 
 
 def processed(lr: "np.ndarray", upscale: int, process_size: int, multiple: int) -> "np.ndarray":
-    """LR image at the size the model works at: its condition, the source of its latent and of its colours."""
+    """LR image, uint8 (h, w, 3), at the size the model works at: its condition, source of its latent and colours."""
     import numpy as np
     from PIL import Image
 
@@ -68,14 +68,16 @@ def cut_to_multiple(lr: "np.ndarray", multiple: int) -> "np.ndarray":
 
     height, width = (side // multiple * multiple for side in lr.shape[:2])
     if not height or not width:
-        raise HlfError(f"image of {lr.shape[1]}x{lr.shape[0]} is smaller than {multiple} pixels along a side")
+        raise HlfError(
+            f"image of {lr.shape[1]}x{lr.shape[0]} is smaller than {multiple} pixels along a side; enlarge it first"
+        )
     if (height, width) == lr.shape[:2]:
         return lr
     return np.asarray(Image.fromarray(lr).resize((width, height), Image.Resampling.LANCZOS))
 
 
 def finished(sr: "np.ndarray", width: int, height: int) -> "np.ndarray":
-    """Model result at the size that is saved: `upscale` times the original."""
+    """Model result, uint8 (H, W, 3), at the size that is saved: `upscale` times the original."""
     import numpy as np
     from PIL import Image
 

@@ -18,6 +18,7 @@ def gaussian_weights(height: int, width: int | None = None) -> Tensor:
     """
 
     def bell(side: int, centre: float) -> Tensor:
+        """Gaussian (side,) around `centre`, as the official programs have it."""
         place = torch.arange(side, dtype=torch.float64)
         return torch.exp(-(((place - centre) / side) ** 2) / (2 * _VARIANCE)) / math.sqrt(2 * math.pi * _VARIANCE)
 

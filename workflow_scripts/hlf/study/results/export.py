@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["export_tables", "read_export", "to_sureal", "write_export"]
 
-LOG = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 # a spreadsheet runs a cell that begins like this
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -117,7 +117,7 @@ def _tell_server_differs(data: StudyData, flags: "pd.DataFrame") -> None:
     counted = data.participants.set_index("participant")["counted"].astype(bool).reindex(kept.index)
     other = kept.index[kept != counted]
     if len(other):
-        LOG.warning(
+        log.warning(
             "study '%s': the server's count of %d people, such as %s, differs from the screening of this export; "
             "run `hlf study screen`", data.study, len(other), other[0],
         )  # fmt: skip

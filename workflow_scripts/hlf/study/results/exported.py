@@ -53,7 +53,7 @@ def _votes(path: Path) -> "pd.DataFrame":
     if missing:
         raise HlfError(f"{path} lacks columns {missing}; give a folder that `hlf study export` wrote")
     if table.empty:
-        raise HlfError(f"{path} holds no vote")
+        raise HlfError(f"{path} holds no vote; collect votes first")
     return table
 
 

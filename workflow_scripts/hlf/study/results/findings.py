@@ -42,6 +42,7 @@ def findings(
     complete = pairs[pairs["status"] == "complete"]
     counted = votes[votes["pair_id"].isin(complete["pair"]) | votes["is_trap"]]
     models = dict(zip(complete["pair"], complete["model"], strict=True))
+    lacking = "" if len(complete) else f"no pair has {data.votes_per_pair} valid votes yet"
     facts = {
         "format": 1,
         "study": data.study, "run": data.run, "title": data.title, "study_status": data.status, "source": source,
@@ -52,9 +53,9 @@ def findings(
     found = {
         "counts": _counts(data, votes, pairs, flags),
         "votes_of_pairs": {str(n): int(k) for n, k in pairs["n_valid"].value_counts().sort_index().items()},
-        "models": _or_reason(lambda: _rows(model_summary(counted, models, n_boot, data.seed))),
-        "agreement": _or_reason(lambda: _agreement(counted, n_boot, data.seed)),
-        "ceiling": _or_reason(lambda: _ceiling(counted, splits, data.seed)),
+        "models": _or_reason(lambda: _rows(model_summary(counted, models, n_boot, data.seed)), lacking),
+        "agreement": _or_reason(lambda: _agreement(counted, n_boot, data.seed), lacking),
+        "ceiling": _or_reason(lambda: _ceiling(counted, splits, data.seed), lacking),
         "order": _orders(counted, models, n_boot, data.seed),
         "rt_by_score": _rows(rt_by_score(counted)),
         "screening": _screening(votes, flags, data.rules),
@@ -130,8 +131,10 @@ def _rows(table: "pd.DataFrame") -> list[dict[str, Any]]:
     return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
 
 
-def _or_reason(compute: Any) -> Any:
+def _or_reason(compute: Any, lacking: str = "") -> Any:
     """A result, or why there is none: an unfinished study has a summary, too."""
+    if lacking:
+        return {"status": f"undefined: {lacking}"}
     try:
         return compute()
     except HlfError as error:

@@ -17,7 +17,7 @@ from hlf.study import screening
 if TYPE_CHECKING:
     import pandas as pd
 
-LOG = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 VERSION = f"{screening.RULE}+flags-1"
 # rule -> what it flags
@@ -125,7 +125,7 @@ def _against_others(votes: "pd.DataFrame", kept: "pd.Series[bool]") -> "pd.DataF
     try:
         found = dawid_skene(answers)
     except HlfError as error:
-        LOG.warning("sensitivity and specificity of people are unknown: %s", error)
+        log.warning("sensitivity and specificity of people are unknown: %s", error)
         return table
     table["sensitivity"], table["specificity"] = found.sensitivity, found.specificity
     return table.assign(informedness=found.sensitivity + found.specificity - 1)

@@ -141,7 +141,7 @@ def order_means(votes: "pd.DataFrame", n_boot: int, seed: int, bins: int = BINS)
     table = votes if "position" in votes else votes.assign(position=positions(votes))
     used = table[table["valid"] & ~table["is_trap"]]
     if used.empty:
-        raise HlfError("no valid vote, so nothing can be said about the order of trials")
+        raise HlfError("no valid vote, so nothing can be said about the order of trials; collect votes first")
     scores = used.groupby("pair_id")["answer"].mean()
     # about equally many votes each; edges by equal length would leave the last stretches to the few longest sittings
     cuts = np.quantile(used["position"], np.arange(1, bins) / bins, method="inverted_cdf")

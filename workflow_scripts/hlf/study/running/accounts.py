@@ -71,12 +71,13 @@ def add_admin(storage: "Storage", study: str, name: str, role: str, password: st
         HlfError: name, role or password is not allowed.
     """
     _check(name, role, password)
-    with needed_for("a study", "'hlf[study]'"):
+    with needed_for("a study", "'.[study]'"):
         import pyotp
     key = pyotp.random_base32() if totp else None
     row = {"name": name, "role": role, "password_hash": _hasher().hash(password), "totp": key}
 
     def work(connection: "Connection") -> None:
+        """Add the account, in place of an older one of this name, and note it in the audit log."""
         old = connection.execute(delete(admin).where(admin.c.name == name)).rowcount
         connection.execute(admin.insert().values(row))
         detail = f"{name}, {role}{', with one-time codes' if totp else ''}"
@@ -95,6 +96,7 @@ def remove_admin(storage: "Storage", study: str, name: str) -> None:
     """
 
     def work(connection: "Connection") -> None:
+        """Remove the account, and note it in the audit log."""
         if connection.execute(delete(admin).where(admin.c.name == name)).rowcount == 0:
             raise HlfError(f"there is no account '{name}'; the accounts are {', '.join(_names(connection)) or 'none'}")
         note(connection, study, COMMAND, "remove account", name, time.time_ns() // 1_000_000)
@@ -143,7 +145,7 @@ def check_login(storage: "Storage", name: str, password: str, code: str, now: fl
 
 def totp_step(key: str, code: str, now: float) -> int | None:
     """Step of 30 s to which a one-time code belongs: the present one, the one before or the one after; else None."""
-    with needed_for("a study", "'hlf[study]'"):
+    with needed_for("a study", "'.[study]'"):
         import pyotp
     given = re.sub(r"\s", "", code).encode()
     current, generator = int(now) // STEP, pyotp.TOTP(key, interval=STEP)
@@ -170,7 +172,7 @@ def _names(connection: "Connection") -> list[str]:
 
 @cache
 def _hasher() -> "PasswordHasher":
-    with needed_for("a study", "'hlf[study]'"):
+    with needed_for("a study", "'.[study]'"):
         from argon2 import PasswordHasher
     return PasswordHasher()  # argon2id with the second recommended parameters of RFC 9106
 

@@ -108,6 +108,7 @@ def init_study(
             file.write(secrets.token_hex(KEY_BYTES) + "\n")
     write_text(folder / FILE, TEMPLATE.format(id=name, database=database, public_url=public_url))
     (folder / FILE).chmod(0o600)  # its URL of the database may hold a password
+    write_text(folder / ".gitignore", "*\n")  # votes and keys in a checkout are not committed by mistake
     study = open_folder(folder)
     study.storage(create=True).close()
     return study
@@ -130,7 +131,7 @@ def open_folder(folder: Path) -> StudyFolder:
         # without the line itself, which may hold the database's password
         mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
         place = f" in line {mark.line + 1}" if mark else ""
-        raise HlfError(f"{path} is not valid YAML{place}: {problem or type(error).__name__}") from error
+        raise HlfError(f"{path} is not valid YAML{place}: {problem or type(error).__name__}; mend it") from error
     if not isinstance(found, dict) or set(found) != set(KEYS):
         raise HlfError(f"{path} must have the keys {', '.join(KEYS)}")
     settings = {k: v for k, v in (found["settings"] or {}).items() if v is not None}

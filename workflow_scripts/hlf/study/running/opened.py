@@ -113,7 +113,7 @@ class OpenedStudy:
         else:
             found = self.storage.read(lambda c: c.execute(query).scalar())
         if found is None:
-            raise HlfError(f"study '{self.study}' knows nobody by that id or code")
+            raise HlfError(f"study '{self.study}' knows nobody by that id or code; check it in the dashboard")
         return str(found)
 
     def trials_of(self, person: Person | None) -> int:

@@ -154,37 +154,34 @@ def consent(
         return known
     if row.status != "open":
         raise Refused(503, "this study is not open at the moment; please come back later")
-    source = row.source
     if code_hash is not None:
-        mine = and_(invite.c.code_hash == code_hash, invite.c.study == study_id)
-        source = connection.execute(select(invite.c.source).where(mine)).scalar()
-        if source is None:
-            raise Refused(404, "this link is not known; ask for another one")
-        if source != row.source:
-            raise Refused(409, f"this link is for {source} votes, and the study holds {row.source} ones")
-        free = and_(mine, invite.c.revoked.is_(None))
-        used = and_(free, (~invite.c.one_use) | invite.c.used.is_(None))
-        if connection.execute(update(invite).where(used).values(used=now)).rowcount != 1:
-            raise Refused(409, "this link was used before; ask for another one, or enter your four words")
+        _use_invite(connection, row, code_hash, now)
     number = row.arrived + 1
     connection.execute(update(study).where(study.c.id == study_id).values(arrived=number))
     practice = {"attempt": 1, "answers": {}}
     rounds = (pair.c.study == study_id) & (pair.c.role == "practice") & pair.c.enabled
     passed = connection.execute(select(pair.c.id).where(rounds).limit(1)).first() is None  # nothing to practise
-    more = {
-        "study": study_id,
-        "source": source,
-        "passed": passed,
-        "number": number,
-        "consented": now,
-        "last_seen": now,
-        "sitting": now,
-    }
-    connection.execute(participant.insert().values({**more, "practice": practice, **values}))
+    more = {"study": study_id, "source": row.source, "number": number, "passed": passed, "practice": practice}
+    times = {"consented": now, "last_seen": now, "sitting": now}
+    connection.execute(participant.insert().values({**more, **times, **values}))
     if recruited is not None:
         ids = {"pid": recruited.pid, "study_id": recruited.study_id, "session_id": recruited.session_id}
         connection.execute(recruit.insert().values(study=study_id, participant=values["id"], **ids))
     return str(values["id"])
+
+
+def _use_invite(connection: "Connection", row: "Row[Any]", code_hash: str, now: int) -> None:
+    """Use an invite of a study, given by its row; Refused when nobody can join by it."""
+    mine = and_(invite.c.code_hash == code_hash, invite.c.study == row.id)
+    source = connection.execute(select(invite.c.source).where(mine)).scalar()
+    if source is None:
+        raise Refused(404, "this link is not known; ask for another one")
+    if source != row.source:
+        raise Refused(409, f"this link is for {source} votes, and the study holds {row.source} ones; ask for another")
+    free = and_(mine, invite.c.revoked.is_(None))
+    used = and_(free, (~invite.c.one_use) | invite.c.used.is_(None))
+    if connection.execute(update(invite).where(used).values(used=now)).rowcount != 1:
+        raise Refused(409, "this link was used before; ask for another one, or enter your four words")
 
 
 def new_keys(connection: "Connection", person: str, token_hash: str, resume_hash: str | None) -> None:

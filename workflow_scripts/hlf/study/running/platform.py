@@ -99,6 +99,7 @@ class Platform(OpenedStudy):
         wanted = tables.participant.c.resume_hash == people.hashed(self.secret, normal_code(code))
 
         def work(connection: "Connection") -> None:
+            """Find the participant of these words and give them another cookie."""
             query = select(tables.participant.c.id).where(wanted, tables.participant.c.study == self.study)
             found = connection.execute(query).scalar()
             if found is None:
@@ -113,6 +114,7 @@ class Platform(OpenedStudy):
         mine = tables.participant.c.id == person
 
         def work(connection: "Connection") -> None:
+            """Keep the answers, unless the participant has left."""
             people.lock_person(connection, person, self.now())
             connection.execute(update(tables.participant).where(mine).values(questionnaire=given))
 
@@ -122,6 +124,7 @@ class Platform(OpenedStudy):
         """Answer practice pair `number`, from 1."""
 
         def work(connection: "Connection") -> practice_round.Feedback:
+            """Judge one practice answer and keep it."""
             found = people.lock_person(connection, person, self.now())
             return practice_round.answer(connection, found, self.settings, number, answer, self.now())
 
@@ -136,6 +139,7 @@ class Platform(OpenedStudy):
         now = self.now()
 
         def work(connection: "Connection") -> tuple[list[Trial], Progress]:
+            """Hold pairs for the participant until the queue is full."""
             found = people.lock_person(connection, person, now)
             self._need(connection, ("open",))
             if not found.passed:
@@ -158,6 +162,7 @@ class Platform(OpenedStudy):
         now = self.now()
 
         def work(connection: "Connection") -> tuple[bool, Progress]:
+            """Record one answer; True when its hold had run out."""
             found = people.lock_person(connection, person, now)
             self._need(connection, OPEN_TO_VOTES)
             late = answers.record(connection, found, self.settings, given, now)
@@ -170,6 +175,7 @@ class Platform(OpenedStudy):
         now = self.now()
 
         def work(connection: "Connection") -> tuple[Trial, Progress]:
+            """Take the last answer back and hold its pair again."""
             found = people.lock_person(connection, person, now)
             self._need(connection, ("open",))
             one = answers.undo(connection, found, self.settings, key, now)
@@ -185,6 +191,7 @@ class Platform(OpenedStudy):
         """Give back a pair that could not be shown."""
 
         def work(connection: "Connection") -> None:
+            """Give back one pair that the participant holds."""
             found = people.lock_person(connection, person, self.now())
             if one in [row.id for row in holds.held(connection, found.id)]:
                 holds.end_holds(connection, [one], "released", reason)
@@ -205,6 +212,7 @@ class Platform(OpenedStudy):
         now = self.now()
 
         def work(connection: "Connection") -> Progress:
+            """End the participant's part for good."""
             found = people.lock_person(connection, person, now)
             if found.outcome is None:
                 raise Refused(409, "there are pairs left to answer")

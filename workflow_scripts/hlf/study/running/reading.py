@@ -28,7 +28,7 @@ def read_study(connection: "Connection", study: str) -> "StudyData":
 
     row = connection.execute(select(tables.study).where(tables.study.c.id == study)).first()
     if row is None:
-        raise HlfError(f"the database holds no study '{study}'")
+        raise HlfError(f"the database holds no study '{study}'; check its id, or import its pairs first")
     settings = Settings.from_dict(row.settings)
     return StudyData(
         study=study,
@@ -169,7 +169,7 @@ def chain_votes(data: "StudyData") -> "pd.DataFrame":
     from hlf.study.results.flags import apply_flags, flag_people
 
     if data.votes.empty:
-        raise HlfError(f"study '{data.study}' holds no vote yet")
+        raise HlfError(f"study '{data.study}' holds no vote yet; collect votes first")
     votes = votes_of(data)
     votes = apply_flags(votes, flag_people(votes, data.rules))
     return conform(votes[list(TABLES["votes"])], "votes")

@@ -86,12 +86,15 @@ def set_status(storage: "Storage", study: str, status: str, who: str) -> None:
     from hlf.study.running.storage import tables
 
     def work(connection: "Connection") -> None:
+        """Set the status, unless the study is closed for good."""
         mine = tables.study.c.id == study
         before = connection.execute(select(tables.study.c.status).where(mine).with_for_update()).scalar()
         if before is None:
             raise HlfError(f"the database holds no study '{study}' with pairs; run: hlf study import-pairs")
         if before == "closed" and status != "closed":
-            raise HlfError(f"study '{study}' is closed, which is final: its scores may have been seen")
+            raise HlfError(
+                f"study '{study}' is closed, which is final: its scores may have been seen; make another study"
+            )
         connection.execute(update(tables.study).where(mine).values(status=status))
         note(connection, study, who, status, f"was {before}", time.time_ns() // 1_000_000)
 
@@ -138,6 +141,7 @@ def mark_simulated(storage: "Storage", study: str) -> None:
     from hlf.study.running.storage import tables
 
     def work(connection: "Connection") -> None:
+        """Mark the study as simulated, unless people take part."""
         people = tables.participant
         humans = select(func.count()).select_from(people).where(people.c.study == study, people.c.source == "human")
         if connection.execute(humans).scalar_one():
@@ -175,7 +179,7 @@ def check_study(study: StudyFolder) -> list[str]:
     problems = [f"setting {name} is empty; write it into {study.path / FILE}" for name in ("contact", "retention")
                 if not getattr(platform.settings, name)]  # fmt: skip
     if not os.access(study.path, os.W_OK):
-        problems.append(f"{study.path} cannot be written")
+        problems.append(f"{study.path} cannot be written; fix its rights")
     rows = platform.storage.read(
         lambda c: c.execute(select(tables.image).where(tables.image.c.study == study.id)).all()
     )

@@ -39,6 +39,7 @@ def screen_study(platform: "Platform", who: str) -> "pd.DataFrame":
     locked = select(participant.c.id).where(still).order_by(participant.c.id).with_for_update()
 
     def work(connection: "Connection") -> "pd.DataFrame":
+        """Keep the verdicts on those who have not withdrawn meanwhile."""
         present = connection.execute(locked).scalars().all()
         judged = verdicts[verdicts["participant"].isin(present)]
         _keep(connection, platform.study, judged)
@@ -62,6 +63,7 @@ def unblind(platform: "Platform", who: str) -> None:
     first = func.coalesce(tables.study.c.unblinded, now)
 
     def work(connection: "Connection") -> None:
+        """Note the first time at which scores were shown."""
         connection.execute(update(tables.study).where(mine).values(unblinded=first))
         note(connection, platform.study, who, "unblind", "scores of models shown before the end", now)
 

@@ -12,7 +12,7 @@ FROM, TO = 3, 9  # letters of a word
 @cache
 def word_list() -> tuple[str, ...]:
     """The EFF's long list of words, made to be read aloud and typed."""
-    with needed_for("a study", "'hlf[study]'"):
+    with needed_for("a study", "'.[study]'"):
         from xkcdpass import xkcd_password
     found = xkcd_password.generate_wordlist(xkcd_password.locate_wordfile("eff-long"), FROM, TO, "[a-z]")
     return tuple(sorted(set(found)))

@@ -1,21 +1,18 @@
 """The HTTP interface of people who take part: JSON in, JSON out, one method of `Platform` behind each."""
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from hlf.study.running import practice_round
 from hlf.study.running.answers import Answer
-from hlf.study.running.consent import consent_text
 from hlf.study.running.people import Person, Recruit, Refused
 from hlf.study.server import bodies
+from hlf.study.server.callers import Callers, guard
 from hlf.study.server.limits import address
-from hlf.study.server.security import Cookies, same_token
 
 if TYPE_CHECKING:
-    from hlf.study.running.platform import Platform, Progress, Trial
-    from hlf.study.server.limits import Limits
+    from hlf.study.running.platform import Progress, Trial
 
 ENDED = {"complete": "finished", "nothing_left": "finished", "time": "finished", "screened": "screened"}
 # the study is not open to people in these words of the database
@@ -33,52 +30,6 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 PNG: dict[str, Any] = {"response_class": Response, "responses": {200: {"content": {"image/png": {}}}}}
 
 
-async def guard(request: Request) -> None:
-    """Refuse a POST from elsewhere: it lacks the token that belongs to the cookie."""
-    cookies: Cookies = request.app.state.cookies
-    if not same_token(request.headers.get("x-csrf-token"), cookies.request_csrf(request)):
-        raise Refused(403, "this page is out of date; reload it and try again")
-
-
-class Callers:
-    """Who calls: finds the participant of a request and counts what they ask for."""
-
-    def __init__(self, platform: "Platform", cookies: Cookies, limits: "Limits") -> None:
-        """Join the three that every endpoint needs."""
-        self.platform, self.cookies, self.limits = platform, cookies, limits
-
-    def limit(self, kind: str, key: str) -> None:
-        """Take a token, or raise TooOften."""
-        seconds = self.limits.wait(kind, key)
-        if seconds > 0:
-            raise TooOften(seconds)
-
-    def find(self, request: Request) -> Person | None:
-        """The participant of the request's cookie, if any."""
-        token = request.cookies.get(self.cookies.person_name)
-        return self.platform.person(token) if token else None
-
-    def need(self, request: Request, kind: str = "other") -> Person:
-        """The participant of the request; raises Refused 401 or TooOften."""
-        person = self.find(request)
-        if person is None:
-            raise Refused(401, "this browser is not known any more; open your link again or enter your four words")
-        self.limit(kind, person.id)
-        return person
-
-
-class TooOften(Exception):
-    """More requests than allowed.
-
-    Attributes:
-        seconds: until the next one may come.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        """Give the seconds."""
-        self.seconds = seconds
-
-
 def phase_of(person: Person | None, status: str, invited: bool) -> str:
     """Screen that somebody should see."""
     if person is not None and person.outcome is not None:
@@ -93,13 +44,21 @@ def phase_of(person: Person | None, status: str, invited: bool) -> str:
 def participant_api(callers: Callers) -> APIRouter:
     """Endpoints below /api and /image."""
     router = APIRouter(responses=ERRORS)
-    platform, settings = callers.platform, callers.platform.settings
-    text = consent_text(settings)
-    consent_hash = hashlib.sha256(text.encode()).hexdigest()
     post: dict[str, Any] = {"dependencies": [Depends(guard)]}
+    _add_state(router, callers)
+    _add_joining(router, callers, post)
+    _add_practice(router, callers, post)
+    _add_trials(router, callers, post)
+    _add_end(router, callers, post)
+    return router
+
+
+def _add_state(router: APIRouter, callers: Callers) -> None:
+    platform = callers.platform
 
     @router.get("/api/state")
     def state(request: Request) -> dict[str, Any]:
+        """What the page needs first: which screen is next, the study in words, the text of consent."""
         person = callers.find(request)
         callers.limit(*("other", person.id) if person else ("join with invite", address(request)))
         status, source = platform.state()
@@ -111,21 +70,26 @@ def participant_api(callers: Callers) -> APIRouter:
             "csrf": callers.cookies.request_csrf(request),
             "study": _about(callers, person, source),
             "completion": _completion(callers) if person is not None and person.left else None,
-            "consent": {"paragraphs": text.split("\n\n"), "hash": consent_hash},
+            "consent": {"paragraphs": callers.consent.split("\n\n"), "hash": callers.consent_hash},
             **_counts(progress),
         }
 
+
+def _add_joining(router: APIRouter, callers: Callers, post: dict[str, Any]) -> None:
+    platform = callers.platform
+
     @router.post("/api/consent", **post)
     def consent(body: bodies.Consent, request: Request, response: Response) -> dict[str, Any]:
+        """Join as a participant; the cookie comes with the reply, and four words to come back by."""
         visit = callers.cookies.visit(request)
         invite = visit.get("invite")
         callers.limit("join with invite" if invite else "join", address(request))
-        if not invite or body.consent_hash != consent_hash:
+        if not invite or body.consent_hash != callers.consent_hash:
             sentence = "the text has changed; read it again" if invite else "open the link that you were given first"
             raise Refused(409 if invite else 403, sentence)
         ids = visit.get("recruit")
         recruited = Recruit(*ids) if ids else None
-        _, token, code = platform.consent(consent_hash, invite, recruited, body.device.model_dump())
+        _, token, code = platform.consent(callers.consent_hash, invite, recruited, body.device.model_dump())
         callers.cookies.set_person(response, token)
         person = platform.person(token)
         phase = phase_of(person, platform.state()[0], True)
@@ -133,6 +97,7 @@ def participant_api(callers: Callers) -> APIRouter:
 
     @router.post("/api/decline", **post)
     def decline(body: bodies.Nothing, request: Request) -> dict[str, Any]:
+        """Count somebody who does not want to take part; nothing of them is kept."""
         callers.limit("join", address(request))
         if callers.cookies.visit(request).get("invite"):
             platform.decline()
@@ -140,6 +105,7 @@ def participant_api(callers: Callers) -> APIRouter:
 
     @router.post("/api/resume", **post)
     def resume(body: bodies.Resume, request: Request, response: Response) -> dict[str, Any]:
+        """Come back by the four words, on this browser."""
         callers.limit("join", address(request))
         token = platform.resume(body.code)
         callers.cookies.set_person(response, token)
@@ -148,22 +114,19 @@ def participant_api(callers: Callers) -> APIRouter:
             "csrf": callers.cookies.csrf(token),
         }
 
-    _add_practice(router, callers, post)
-    _add_trials(router, callers, post)
-    _add_end(router, callers, post)
-    return router
-
 
 def _add_practice(router: APIRouter, callers: Callers, post: dict[str, Any]) -> None:
     platform = callers.platform
 
     @router.post("/api/questionnaire", **post)
     def questionnaire(body: bodies.Questionnaire, request: Request) -> dict[str, Any]:
+        """Keep what a participant tells of themselves."""
         platform.questionnaire(callers.need(request).id, body.model_dump())
         return {}
 
     @router.get("/api/practice")
     def practice(request: Request) -> dict[str, Any]:
+        """The practice pairs, and those of them answered right."""
         person = callers.need(request)
         numbers = range(1, len(platform.practice_pairs()) + 1)
         items = [{"number": n, **{side: f"/image/practice/{n}/{side}" for side in "ab"}} for n in numbers]
@@ -171,10 +134,12 @@ def _add_practice(router: APIRouter, callers: Callers, post: dict[str, Any]) -> 
 
     @router.post("/api/practice", **post)
     def practise(body: bodies.Practice, request: Request) -> dict[str, Any]:
+        """Answer one practice pair; the reply says whether that was right."""
         return vars(platform.practise(callers.need(request).id, body.number, body.answer))
 
     @router.get("/image/practice/{number}/{side}", **PNG)
     def practice_image(number: int, side: bodies.Side, request: Request) -> Response:
+        """An image of the practice."""
         person = callers.need(request, "image")
         return _png(platform.practice_file(person, number, side))
 
@@ -184,12 +149,14 @@ def _add_trials(router: APIRouter, callers: Callers, post: dict[str, Any]) -> No
 
     @router.post("/api/next", **post)
     def next_trials(body: bodies.Nothing, request: Request) -> dict[str, Any]:
+        """The pairs held for the participant, as many as the page may load ahead."""
         trials, progress = platform.next(callers.need(request).id)
         phase = ENDED[progress.outcome] if progress.outcome else "trials"
         return {"phase": phase, "trials": [_trial(one) for one in trials], **_counts(progress)}
 
     @router.post("/api/vote", **post)
     def vote(body: bodies.Vote, request: Request) -> dict[str, Any]:
+        """Record one answer; the same key gives the same reply again."""
         person = callers.need(request, "vote")
         times = round(body.rt_ms), round(body.rt_active_ms)
         late, progress = platform.vote(person.id, Answer(body.assignment, body.answer, body.key, *times, body.shown()))
@@ -197,22 +164,26 @@ def _add_trials(router: APIRouter, callers: Callers, post: dict[str, Any]) -> No
 
     @router.post("/api/undo", **post)
     def undo(body: bodies.Undo, request: Request) -> dict[str, Any]:
+        """Take the last answer back; its pair is shown again."""
         one, progress = platform.undo(callers.need(request, "vote").id, body.key)
         return {"trial": _trial(one), **_counts(progress)}
 
     @router.post("/api/release", **post)
     def release(body: bodies.Release, request: Request) -> dict[str, Any]:
+        """Give a pair back that cannot be shown."""
         platform.release(callers.need(request).id, body.assignment, body.reason)
         return {}
 
     @router.post("/api/heartbeat", **post)
     def heartbeat(body: bodies.Nothing, request: Request) -> dict[str, Any]:
+        """Keep the held pairs a little longer; the reply says whether the study still is open."""
         person = callers.need(request)
         platform.heartbeat(person.id)
         return {"phase": phase_of(person, platform.state()[0], True)}
 
     @router.get("/image/{assignment}/{side}", **PNG)
     def image(assignment: str, side: bodies.Side, request: Request) -> Response:
+        """An image of a held pair, by its side only."""
         person = callers.need(request, "image")
         return _png(platform.image_file(person.id, assignment, side))
 
@@ -222,17 +193,20 @@ def _add_end(router: APIRouter, callers: Callers, post: dict[str, Any]) -> None:
 
     @router.post("/api/finish", **post)
     def finish(body: bodies.Finish, request: Request) -> dict[str, Any]:
+        """Say goodbye, with a comment if there is one; no answer can be taken back after it."""
         progress = platform.finish(callers.need(request).id, body.comment)
         return {"answers": progress.answered, "completion": _completion(callers)}
 
     @router.post("/api/withdraw", **post)
     def withdraw(body: bodies.Withdraw, request: Request, response: Response) -> dict[str, Any]:
+        """Erase the participant's votes and all they told."""
         platform.withdraw(callers.need(request).id)
         callers.cookies.clear(response)
         return {}
 
     @router.post("/api/problem", **post)
     def problem(body: bodies.Problem, request: Request) -> dict[str, Any]:
+        """Note what went wrong in a browser, for the owner."""
         person = callers.find(request)
         callers.limit(*("other", person.id) if person else ("problem", address(request)))
         platform.problem(person.id if person else None, body.kind, body.message)

@@ -12,7 +12,8 @@ from starlette.exceptions import HTTPException
 from hlf.errors import HlfError
 from hlf.study.running.people import Refused
 from hlf.study.server import pages
-from hlf.study.server.api import Callers, TooOften, participant_api
+from hlf.study.server.api import participant_api
+from hlf.study.server.callers import Callers, TooOften
 from hlf.study.server.limits import Limits
 from hlf.study.server.rendering import told
 from hlf.study.server.security import Cookies, Frame, Options
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from hlf.study.running.platform import Platform
 
-LOG = logging.getLogger("hlf.study.server")
+log = logging.getLogger("hlf.study.server")
 STATIC = Path(__file__).parent / "static"
 
 
@@ -57,10 +58,12 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(Refused)
     def refused(request: Request, error: Refused) -> "Response":
+        """The sentence, with its status."""
         return told(request, error.status, str(error))
 
     @app.exception_handler(TooOften)
     def too_often(request: Request, error: TooOften) -> "Response":
+        """When to try again."""
         seconds = max(1, round(error.seconds + 0.5))
         response = told(request, 429, f"too many requests; try again in {seconds} s")
         response.headers["retry-after"] = str(seconds)
@@ -68,6 +71,7 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> "Response":
+        """Which value is not allowed."""
         # what was sent is not repeated: it may be private, or meant to harm
         first = error.errors()[0]
         known = first["loc"][:-1] if first["type"] == "extra_forbidden" else first["loc"]
@@ -76,11 +80,13 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def plain(request: Request, error: HTTPException) -> "Response":
+        """What the framework refuses."""
         response = told(request, error.status_code, str(error.detail))
         response.headers.update(error.headers or {})  # which methods are allowed
         return response
 
     @app.exception_handler(HlfError)
     def broken(request: Request, error: HlfError) -> "Response":
-        LOG.error("%s", error)
+        """Something of ours is broken; the log has it."""
+        log.error("%s", error)
         return told(request, 503, "the study cannot answer at the moment; nothing is lost, please try again")

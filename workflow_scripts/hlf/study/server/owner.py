@@ -44,10 +44,12 @@ def _add_dashboard(router: APIRouter, pages: Pages) -> None:
 
     @router.get("/owner/")
     def slash() -> RedirectResponse:
+        """The dashboard's other address."""
         return RedirectResponse("/owner", 303)
 
     @router.get("/owner")
     def dashboard(request: Request) -> HTMLResponse:
+        """How the study stands."""
         account, study = pages.desk.reader(request), pages.study()
         seen = pages.read(lambda c: overview.read_overview(c, name, pages.platform.now()))
         models = pages.read(lambda c: tallies.read_models(c, name)) if study.scores_shown else []
@@ -62,11 +64,13 @@ def _add_lists(router: APIRouter, pages: Pages) -> None:
 
     @router.get("/owner/people")
     def people(request: Request) -> HTMLResponse:
+        """One row per participant."""
         account = pages.desk.reader(request)
         return pages.show("people", request, account, people=pages.read(lambda c: roster.read_people(c, name)))
 
     @router.get("/owner/pairs")
     def pairs(request: Request) -> HTMLResponse:
+        """Pairs that people disagree on most."""
         account = pages.desk.reader(request)
         # below half of the votes wanted, an even split is mostly chance
         least = -(-pages.platform.settings.votes_per_pair // 2)
@@ -75,6 +79,7 @@ def _add_lists(router: APIRouter, pages: Pages) -> None:
 
     @router.get("/owner/traps")
     def traps(request: Request) -> HTMLResponse:
+        """Traps and practice pairs, and how they are answered."""
         account = pages.desk.reader(request)
         known = pages.read(lambda c: roster.read_known(c, name))
         shown = [one.answer for one in known if one.role == "trap" and one.enabled]
@@ -82,12 +87,14 @@ def _add_lists(router: APIRouter, pages: Pages) -> None:
 
     @router.get("/owner/problems")
     def problems(request: Request) -> HTMLResponse:
+        """What went wrong in browsers, newest first."""
         account = pages.desk.reader(request)
         found = pages.read(lambda c: overview.read_problems(c, name, LINES))
         return pages.show("problems", request, account, problems=found, most=LINES)
 
     @router.get("/owner/audit")
     def audit(request: Request) -> HTMLResponse:
+        """Who did what, newest first."""
         account = pages.desk.reader(request)
         return pages.show(
             "audit", request, account, deeds=pages.read(lambda c: roster.read_audit(c, name, LINES)), most=LINES
@@ -99,6 +106,7 @@ def _add_images(router: APIRouter, pages: Pages) -> None:
 
     @router.get("/owner/image/{one}")
     def picture(one: str, request: Request) -> Response:
+        """An image by its number, with no hint at what it is."""
         pages.desk.reader(request)
         query = select(image.c.path).where(image.c.id == one, image.c.study == platform.study)
         path = pages.read(lambda c: c.execute(query).scalar())

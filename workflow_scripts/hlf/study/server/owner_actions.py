@@ -66,6 +66,7 @@ def add_login(router: APIRouter, pages: "Pages") -> None:
     desk = pages.desk
 
     def login_page(token: str, status: int = 200, said: str = "", wrong: str = "") -> HTMLResponse:
+        """The login page, with a cookie that its form's token belongs to."""
         values = {"title": pages.platform.settings.title, "csrf": desk.csrf(token), "said": said, "wrong": wrong}
         response = render("login", status, **values)
         desk.set_cookie(response, token)
@@ -73,12 +74,14 @@ def add_login(router: APIRouter, pages: "Pages") -> None:
 
     @router.get("/owner/login")
     def login_form(request: Request) -> Response:
+        """The login page; whoever is logged in goes on to the dashboard."""
         if desk.find(request) is not None:
             return RedirectResponse("/owner", 303)
         return login_page(desk.visitor(request), said=SAID.get(request.query_params.get("said", ""), ""))
 
     @router.post("/owner/login")
     def login(form: Annotated[Login, Form()], request: Request) -> Response:
+        """Log in by name, password and one-time code."""
         desk.check_form(request, form.csrf)
         token = desk.log_in(request, form.name, form.password, form.code)
         if token is None:
@@ -90,6 +93,7 @@ def add_login(router: APIRouter, pages: "Pages") -> None:
 
     @router.post("/owner/logout")
     def logout(form: Annotated[OwnerForm, Form()], request: Request) -> Response:
+        """End the session and note it."""
         desk.check_form(request, form.csrf)
         account, platform = desk.find(request), pages.platform
         if account is not None:
@@ -107,6 +111,7 @@ def add_actions(router: APIRouter, pages: "Pages") -> None:
 
     @router.post("/owner/screen")
     def screen(form: Annotated[OwnerForm, Form()], request: Request) -> Response:
+        """Judge all people by the screening rules."""
         account = desk.actor(request, form.csrf)
         try:
             judged = verdicts.screen_study(platform, account.name)
@@ -118,6 +123,7 @@ def add_actions(router: APIRouter, pages: "Pages") -> None:
 
     @router.post("/owner/traps")
     def edit(form: Annotated[Edit, Form()], request: Request) -> Response:
+        """Show, hide or re-label a trap or practice pair."""
         account, now = desk.actor(request, form.csrf), platform.now()
         values = EDITS[form.change]
         platform.storage.write(
@@ -131,6 +137,7 @@ def _add_status(router: APIRouter, pages: "Pages") -> None:
 
     @router.get("/owner/confirm/{step}")
     def confirm(step: Literal["open", "pause", "close", "unblind"], request: Request) -> Response:
+        """What a step means, to be confirmed."""
         account = desk.reader(request)
         desk.need_owner(account)
         _refuse_vain(pages, step)
@@ -138,6 +145,7 @@ def _add_status(router: APIRouter, pages: "Pages") -> None:
 
     @router.post("/owner/status")
     def status(form: Annotated[Change, Form()], request: Request) -> Response:
+        """Open, pause or close the study."""
         account = desk.actor(request, form.csrf)
         _refuse_vain(pages, form.step)
         if form.step == "close" and form.name.strip() != platform.study:
@@ -151,6 +159,7 @@ def _add_status(router: APIRouter, pages: "Pages") -> None:
 
     @router.post("/owner/unblind")
     def unblind(form: Annotated[OwnerForm, Form()], request: Request) -> Response:
+        """Show scores of models from now on."""
         account = desk.actor(request, form.csrf)
         _refuse_vain(pages, "unblind")
         verdicts.unblind(platform, account.name)

@@ -15,7 +15,8 @@ from fastapi.routing import APIRoute
 
 from hlf.study.running.accounts import Account, check_login, find_admin
 from hlf.study.running.people import Refused, note
-from hlf.study.server.api import TooOften, address
+from hlf.study.server.callers import TooOften
+from hlf.study.server.limits import address
 from hlf.study.server.owner_view import error_page
 from hlf.study.server.security import same_token
 
@@ -175,6 +176,7 @@ class OwnerRoute(APIRoute):
         handler = super().get_route_handler()
 
         async def told(request: "Request") -> "Response":
+            """The pages' own sentence for whatever goes wrong."""
             try:
                 return await handler(request)
             except LoggedOut:

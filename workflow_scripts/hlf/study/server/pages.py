@@ -13,7 +13,7 @@ from hlf.study.server.rendering import render
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-    from hlf.study.server.api import Callers
+    from hlf.study.server.callers import Callers
 
 # names that a recruiting site puts into its links
 RECRUIT = ("PROLIFIC_PID", "STUDY_ID", "SESSION_ID")
@@ -26,6 +26,7 @@ def participant_pages(callers: "Callers") -> APIRouter:
 
     @router.get("/join/{code}")
     def join(code: str, request: Request) -> "Response":
+        """Remember the invite and, from a recruiting site, its ids; go on to the study."""
         known = platform.invited(code)
         callers.limit("join with invite" if known else "join", address(request))
         if not known:
@@ -41,6 +42,7 @@ def participant_pages(callers: "Callers") -> APIRouter:
 
     @router.get("/")
     def document(request: Request) -> HTMLResponse:
+        """The one page of the study."""
         source = platform.state()[1]
         study = {"title": platform.settings.title, "simulated": source != "human"}
         cookies, visit = callers.cookies, ""

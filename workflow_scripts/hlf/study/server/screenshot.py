@@ -49,7 +49,7 @@ def lacking() -> str:
         needs.append("no Chromium is installed: apt-get install chromium")
     absent = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if absent:
-        needs.append(f"packages {', '.join(absent)} are not installed: pip install 'hlf[study]' playwright")
+        needs.append(f"packages {', '.join(absent)} are not installed: pip install '.[study]' playwright")
     return "; ".join(needs)
 
 
@@ -172,6 +172,7 @@ def _join(request: Any, url: str, invite: str, practice: list[int]) -> None:
     """Join, consent and practise, over the browser's own connection so that it has the cookies."""
 
     def post(path: str, body: dict[str, Any]) -> None:
+        """One request of the participant whose page is shown."""
         token = request.get(f"{url}/api/state").json()["csrf"]
         reply = request.post(f"{url}/api/{path}", data=body, headers={"X-CSRF-Token": token})
         if not reply.ok:

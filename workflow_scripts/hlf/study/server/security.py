@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LOG = logging.getLogger("hlf.study.server")
+log = logging.getLogger("hlf.study.server")
 
 MAX_BODY = 16 * 1024  # bytes
 VISIT_SECONDS = 24 * 3600
@@ -135,6 +135,7 @@ class Frame:
         name, began, started, status, size = secrets.token_hex(6), time.monotonic(), False, 500, 0
 
         async def framed(message: "Message") -> None:
+            """Send the reply with the headers that every page gets."""
             nonlocal status, started
             if message["type"] == "http.response.start":
                 status, started = message["status"], True
@@ -146,6 +147,7 @@ class Frame:
             await send(message)
 
         async def limited() -> "Message":
+            """Receive the body, and stop where it grows too large."""
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
@@ -159,14 +161,14 @@ class Frame:
         except Exception as error:
             # the places in the program, without the error's words: they may repeat what a person sent
             places = "".join(traceback.format_tb(error.__traceback__))
-            LOG.error("%s %s at\n%s", name, type(error).__name__, places)
+            log.error("%s %s at\n%s", name, type(error).__name__, places)
             if not started:
                 sentence = "something went wrong on the server; nothing that was saved is lost, please try again"
                 await told(Request(scope), 500, sentence)(scope, receive, framed)
         finally:
             # the route, not the path: a path holds invite codes and ids
             route = getattr(scope.get("route"), "path", "-")
-            LOG.info("%s %s %s %d %.1f ms", name, scope["method"], route, status, (time.monotonic() - began) * 1000)
+            log.info("%s %s %s %d %.1f ms", name, scope["method"], route, status, (time.monotonic() - began) * 1000)
 
     @staticmethod
     def _refusal(scope: "Scope") -> "Response | None":

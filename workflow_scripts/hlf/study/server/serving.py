@@ -1,12 +1,29 @@
 """Running the web application, in one process: limits and the owner's sessions are kept in memory."""
 
+import socket
 from typing import TYPE_CHECKING
 
+from hlf.errors import HlfError
 from hlf.extras import needed_for
 
 if TYPE_CHECKING:
     from hlf.study.running.platform import Platform
     from hlf.study.server.security import Options
+
+
+def refuse_port(host: str, port: int) -> None:
+    """Raise HlfError when this process cannot listen there: another server does, or the system does not allow it."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family) as one:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server itself, after a restart
+            one.bind((host, port))
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise HlfError(
+            f"cannot listen on {host} port {port}: {reason}; choose another --port, or as --host an address of "
+            "this machine"
+        ) from error
 
 
 def run_server(
@@ -21,7 +38,7 @@ def run_server(
         port: port to listen on.
         trusted_proxy: address whose X-Forwarded-For and X-Forwarded-Proto are believed; None: nobody's.
     """
-    with needed_for("the study's server", "'hlf[study]'"):
+    with needed_for("the study's server", "'.[study]'"):
         import uvicorn
 
     from hlf.study.server.app import create_app

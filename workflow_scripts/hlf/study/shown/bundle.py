@@ -161,7 +161,7 @@ def read_shown(path: Path) -> tuple[Shown, ...]:
     except FileNotFoundError as error:
         raise HlfError(f"{path} does not exist; make the bundle again: snakemake study_bundle") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise HlfError(f"{path} cannot be read as CSV in UTF-8: {error}") from error
+        raise HlfError(f"{path} cannot be read as CSV in UTF-8 ({error}); save it as such") from error
     twice = [name for name, count in Counter(pair.pair_id for pair in found).items() if count > 1]
     if twice:
         raise HlfError(f"{path} names pair {twice[0]} more than once; give every row a pair_id of its own")
@@ -171,12 +171,12 @@ def read_shown(path: Path) -> tuple[Shown, ...]:
 def _row(cells: Mapping[str | None, Any], where: str) -> Shown:
     """One row; HlfError on the first cell that is wrong."""
     if None in cells or None in cells.values():
-        raise HlfError(f"{where} has another number of cells than the header")
+        raise HlfError(f"{where} has another number of cells than the header; mend that line")
     row = {name: cells[name].strip() for name in COLUMNS}
     needed = ("pair_id", "image_id", "gt_file", "sr_file")
     empty = [name for name in needed if not row[name]]
     if empty:
-        raise HlfError(f"{where}: {', '.join(empty)} is empty")
+        raise HlfError(f"{where}: {', '.join(empty)} is empty; fill it in")
     if row["role"] not in ANSWERS:
         raise HlfError(f"{where}: role is '{row['role']}', allowed is one of {', '.join(ANSWERS)}")
     role, where = row["role"], f"{where} ({row['pair_id']})"
@@ -235,6 +235,8 @@ def _pictures(images: Path, pairs: tuple[Shown, ...]) -> dict[str, Picture]:
             try:
                 data = path.read_bytes()
             except OSError as error:
-                raise HlfError(f"image {path} of pair {pair.pair_id} cannot be opened: {error.strerror}") from error
+                raise HlfError(
+                    f"image {path} of pair {pair.pair_id} cannot be opened: {error.strerror}; copy the file there"
+                ) from error
             found[name] = Picture(name, hashlib.sha256(data).hexdigest(), *png_size(data, str(path)))
     return found

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-LOG = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 NAME = re.compile(
     r"[a-z2-7]{22}\.png"
@@ -86,7 +86,7 @@ def write_bundle(
     write_json(Path(folder) / "study.json", {"format": FORMAT, "source": "human", "settings": dict(settings), **named})
     writer.remove_strangers()
     seconds = time.perf_counter() - started
-    LOG.info(
+    log.info(
         "bundle: %d pairs, %d traps and practice pairs; %d images written, %d kept, %.1f images/s",
         len(pairs), len(known), writer.written, writer.kept, (writer.written + writer.kept) / seconds,
     )  # fmt: skip

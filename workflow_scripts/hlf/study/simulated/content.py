@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
-    from hlf.nets.reader import ContentReader
+    from hlf.scenes.reader import ContentReader
 
 
 def load_reader(zoo_folder: Path) -> "ContentReader":
     """The content reader of the mini zoo (there is no official one: photographs have no known content)."""
     from hlf.files import read_json
-    from hlf.nets import reader
+    from hlf.scenes import reader
     from hlf.zoo.load import load_strict, read_state
     from hlf.zoo.registry import find_weights
 
@@ -81,7 +81,7 @@ def reads_right(
         box: left, top, right, bottom in pixels.
         reader: trained content reader.
     """
-    from hlf.nets.reader import crop_box, letter_targets, read
+    from hlf.scenes.reader import crop_box, letter_targets, read
     from hlf.scenes.vocabulary import glyph_classes
 
     glyph, letters = read(reader, crop_box(image, box)[None])
@@ -94,7 +94,7 @@ def _readings(image: "Tensor", things: "pd.DataFrame", reader: "ContentReader") 
     """Per thing, probabilities of each reading: (1, 68) for a glyph, (5, 27) for a sign, (121, 2) for a code."""
     import torch
 
-    from hlf.nets.reader import crop_box, read
+    from hlf.scenes.reader import crop_box, read
 
     sides = things[["left", "top", "right", "bottom"]].to_numpy(dtype=int)
     boxes = [(int(a), int(b), int(c), int(d)) for a, b, c, d in sides]

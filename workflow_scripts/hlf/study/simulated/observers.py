@@ -48,7 +48,7 @@ class Observer:
         return self.lapse / 2 + (1 - self.lapse) * ndtr((strength - self.threshold) / self.spread)
 
     def answers(self, strength: "NDArray[np.float64]", rng: "np.random.Generator") -> "NDArray[np.int64]":
-        """One drawn answer per strength: 1 = "the content changed", 0 = "it did not"."""
+        """One drawn answer per strength (n,): 1 = "the content changed", 0 = "it did not"."""
         import numpy as np
 
         return (rng.random(strength.shape) < self.p_yes(strength)).astype(np.int64)
@@ -83,7 +83,7 @@ def draw_observer(participant: str, careless: float, rng: "np.random.Generator")
 
 
 def strength_of(pairs: "pd.DataFrame", content_error: "pd.DataFrame") -> "NDArray[np.float64]":
-    """Strength m = 4 * (error - 0.5) of every pair, in the order of `pairs`, in [-2, 2].
+    """Strength m = 4 * (error - 0.5) of every pair, (n,) in the order of `pairs`, in [-2, 2].
 
     Args:
         pairs: table with column pair_id.

@@ -73,7 +73,7 @@ class Robot:
         stop: threading.Event,
     ) -> None:  # fmt: skip
         """Open a browser: `url` of the server, an invite code, who it is, and where to write what happens."""
-        with needed_for("simulated people on a server", "'hlf[study]'"):
+        with needed_for("simulated people on a server", "'.[study]'"):
             import httpx
         self._client = httpx.Client(base_url=url, timeout=TIMEOUT)
         self._invite, self._record, self._stop = invite, record, stop
@@ -141,6 +141,19 @@ class Robot:
             self._record.acknowledged.append((key, assignment, answer))
 
 
+def refuse_silent(url: str) -> None:
+    """Raise HlfError when no server answers at `url`, before anything is noted in a study."""
+    with needed_for("a simulated study", "'.[study]'"):
+        import httpx
+
+    try:
+        httpx.get(url, timeout=30)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise HlfError(
+            f"no server answers at {url} ({error}); start one with `hlf study serve`, or name its address with --url"
+        ) from error
+
+
 def send_people(
     platform: "Platform", url: str, invite: str, people: int, strength: Mapping[str, float], careless: float, seed: int,
     think: float = 1.0, images: bool = True,
@@ -163,6 +176,7 @@ def send_people(
     practice = [row.answer for row in platform.practice_pairs()]
 
     def live(number: int) -> None:
+        """One robot from its invite to its end; what goes wrong is recorded."""
         rng = generator(seed, "study", "robot", number)
         try:
             robot = Robot(url, invite, draw_observer(str(number), careless, rng), rng, record, stop)
@@ -217,6 +231,7 @@ def _lookup(platform: "Platform", strength: Mapping[str, float]) -> Callable[[st
     from hlf.study.running.storage.tables import assignment, pair
 
     def look(one: str) -> float:
+        """Strength of the change that a robot sees in an assignment, as the simulated people do."""
         query = select(pair.c.name, pair.c.answer).join(assignment, assignment.c.pair == pair.c.id)
         row = platform.storage.read(lambda c: c.execute(query.where(assignment.c.id == one)).one())
         return strength[row.name] if row.answer < 0 else TRAP_STRENGTH * (2 * row.answer - 1)

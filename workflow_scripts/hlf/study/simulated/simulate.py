@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hlf.study.running.platform import Platform
     from hlf.study.shown.bundle import Bundle, Shown
 
-LOG = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 # people tried, as a multiple of those needed if everybody were kept, before the study is called impossible
 MAX_PEOPLE = 20
@@ -170,5 +170,5 @@ def _votes(platform: "Platform", run: str) -> "pd.DataFrame":
     number = data.participants.set_index("participant")["number"]
     votes["participant"] = [f"sim{n:05d}" for n in votes["participant"].map(number)]
     people = votes.drop_duplicates("participant")
-    LOG.info("%d simulated people, %d rejected, %d votes", len(people), int((~people["valid"]).sum()), len(votes))
+    log.info("%d simulated people, %d rejected, %d votes", len(people), int((~people["valid"]).sum()), len(votes))
     return conform(votes.sort_values(["participant", "order_index"]), "votes")

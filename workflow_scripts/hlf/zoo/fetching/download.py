@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hlf import __version__
 from hlf.errors import HlfError
 from hlf.extras import needed_for
+from hlf.version import __version__
 from hlf.zoo.content import WrongFile, checked, megabytes, no_file, wrong
 from hlf.zoo.fetching.part import Part, checked_space
 from hlf.zoo.progress import Progress
@@ -24,7 +24,7 @@ from hlf.zoo.progress import Progress
 if TYPE_CHECKING:
     import requests
 
-EXTRA = "'hlf[workflow]'"
+EXTRA = "'.[workflow]'"
 AGAIN = (408, 425, 429, 500, 502, 503, 504)  # answers that may be another one soon
 CHUNK = 1 << 18
 HAND = "fetch it with a browser and put it there, or use a mirror or a local folder"
@@ -78,6 +78,7 @@ class _Job:
     progress: bool
 
     def error(self, what: str, advice: str = HAND, kind: type[HlfError] = HlfError) -> HlfError:
+        """What went wrong with this file, and what to do."""
         return kind(f"cannot fetch {self.url} to {self.target}: {what}; {advice}")
 
 

@@ -58,42 +58,62 @@ def fetch_hub(
         NotThere: there is no such file in the repository.
     """
     with needed_for("fetching from a model hub", EXTRA):
-        from huggingface_hub import hf_hub_url, try_to_load_from_cache
+        from huggingface_hub import hf_hub_url
         from huggingface_hub.constants import is_offline_mode
         from huggingface_hub.utils import build_hf_headers
-    where = f"{name} of model hub repository {repository}"
+    where = _where(repository, name)
     url = hf_hub_url(repository, name, revision=revision)
     other = mirrored(url, mirrors or {})
     if other != url:
         return download(other, target, bytes, sha256, patience=patience, progress=progress)
     if is_offline_mode():
-        cached = try_to_load_from_cache(repository, name, revision=revision)
-        if not isinstance(cached, str):
-            raise HlfError(
-                f"cannot fetch {where} to {target}: HF_HUB_OFFLINE forbids the network, and the hub's cache here lacks "
-                "it; unset it, or give a local folder that has the file"
-            )
-        return place(Path(cached), target, sha256, bytes)
+        return place(_kept_here(repository, name, revision, target), target, sha256, bytes)
     facts = _facts(url, repository, where, target)
-    size, etag = facts.size or 0, facts.etag or ""
-    digest = etag if re.fullmatch(r"[0-9a-f]{64}", etag) else ""  # of large files it is their SHA-256
-    problem = wrong(digest, size or bytes, sha256, bytes)
+    size, digest = facts.size or bytes, _digest(facts) or sha256
+    problem = wrong(_digest(facts), size, sha256, bytes)
     if problem:
         raise WrongFile(
             f"cannot fetch {where} to {target}: what the hub has at {revision} {problem}; it is another version: "
             "compare with its page, or get the old one by hand, from a mirror or a local folder"
         )
     commit = facts.commit_hash or revision
-    cached = try_to_load_from_cache(repository, name, revision=commit)
-    if isinstance(cached, str):
+    cached = _in_cache(repository, name, commit)
+    if cached is not None:
         log.info("%s: from the hub's cache", target.name)
-        return place(Path(cached), target, digest or sha256, size or bytes)
+        return place(cached, target, digest, size)
     # by commit: a branch may move between two attempts
     address = hf_hub_url(repository, name, revision=commit)
     headers = {k: v for k, v in build_hf_headers().items() if k.lower() == "authorization"}
-    return download(
-        address, target, size or bytes, digest or sha256, headers=headers, patience=patience, progress=progress
-    )
+    return download(address, target, size, digest, headers=headers, patience=patience, progress=progress)
+
+
+def _kept_here(repository: str, name: str, revision: str, target: Path) -> Path:
+    """The file in the hub's local cache; HlfError where it is not there, since the network is forbidden."""
+    cached = _in_cache(repository, name, revision)
+    if cached is None:
+        raise HlfError(
+            f"cannot fetch {_where(repository, name)} to {target}: HF_HUB_OFFLINE forbids the network, and the hub's "
+            "cache here lacks it; unset it, or give a local folder that has the file"
+        )
+    return cached
+
+
+def _where(repository: str, name: str) -> str:
+    return f"{name} of model hub repository {repository}"
+
+
+def _in_cache(repository: str, name: str, revision: str) -> Path | None:
+    """The file in the hub's local cache, if it is there."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(repository, name, revision=revision)
+    return Path(found) if isinstance(found, str) else None
+
+
+def _digest(facts: "HfFileMetadata") -> str:
+    """SHA-256 of a file, which the hub tells of large ones only; else ""."""
+    etag = facts.etag or ""
+    return etag if re.fullmatch(r"[0-9a-f]{64}", etag) else ""
 
 
 def _facts(url: str, repository: str, where: str, target: Path) -> "HfFileMetadata":

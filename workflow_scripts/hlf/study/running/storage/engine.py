@@ -65,7 +65,9 @@ class Storage:
                     return work(connection)
             except OperationalError as error:
                 if attempt == TRIES - 1 or not _may_try_again(error):
-                    raise HlfError(f"the database of the study cannot be written: {error.orig}") from error
+                    raise HlfError(
+                        f"the database of the study cannot be written: {error.orig}; check its disk and rights"
+                    ) from error
             except IntegrityError as error:
                 if attempt == TRIES - 1 or getattr(error.orig, "sqlstate", None) != _TWICE:
                     raise
@@ -87,7 +89,9 @@ class Storage:
             with self._begin(write=False) as connection:
                 return work(connection)
         except OperationalError as error:
-            raise HlfError(f"the database of the study cannot be read: {error.orig}") from error
+            raise HlfError(
+                f"the database of the study cannot be read: {error.orig}; check its disk and rights"
+            ) from error
 
     def close(self) -> None:
         """Close all connections."""
@@ -122,7 +126,7 @@ def open_storage(url: str, create: bool = False) -> Storage:
         HlfError: SQLAlchemy or the driver is missing, the URL is of another kind, the database cannot be reached, holds
             no study, or was written by another version of hlf.
     """
-    with needed_for("a study", "'hlf[study]'"):
+    with needed_for("a study", "'.[study]'"):
         from sqlalchemy import create_engine
         from sqlalchemy.engine import make_url
         from sqlalchemy.exc import ArgumentError
@@ -140,7 +144,7 @@ def open_storage(url: str, create: bool = False) -> Storage:
         address = address.set(drivername="postgresql+psycopg")
     elif kind != "sqlite":
         raise HlfError(f"a study cannot be kept in '{kind}'; expected sqlite:///FILE or postgresql://USER@HOST/NAME")
-    with needed_for(f"a study in {kind}", "'hlf[study]'"):
+    with needed_for(f"a study in {kind}", "'.[study]'"):
         # errors and logs must not repeat what people sent
         engine = create_engine(address, hide_parameters=True, **_options(kind, address.database))
     _listen(engine, kind)
@@ -220,7 +224,9 @@ def _check_version(engine: "Engine", shown: str, create: bool) -> None:
             query = select(tables.meta.c.value).where(tables.meta.c.key == "schema_version")
             found = connection.execute(query).scalar_one()
     except DBAPIError as error:
-        raise HlfError(f"the database {shown} cannot be opened: {error.orig}") from error
+        raise HlfError(
+            f"the database {shown} cannot be opened: {error.orig}; check its URL, and that its server runs"
+        ) from error
     if int(found) != tables.SCHEMA_VERSION:
         word = "newer" if int(found) > tables.SCHEMA_VERSION else "older"
         raise HlfError(
