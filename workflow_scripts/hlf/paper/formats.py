@@ -2,7 +2,7 @@
 
 import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +53,8 @@ HEADINGS = {
 }
 # Which end of a column is best; columns that are not named here have no best value.
 BEST = {"srcc": "max", "plcc": "max", "plcc_logistic": "max", "krcc": "max", "rmse": "min"}
+# decimals of columns in units of which the fourth tells nothing; everything else has four
+DIGITS = {"psnr": 2, "sharpness": 2}
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
@@ -61,6 +63,7 @@ _LATEX = {
 # columns that `tables.write_all` adds to a CSV: those of Facts.columns, and the stamp
 PROVENANCE = ("run", "scale", "zoo", "source", "seed", "config_hash", "weights_hash", "stamp")
 NOTHING = "\u2013"
+_SENTENCE = 48  # characters from which on a LaTeX column is broken into lines
 
 
 @dataclass(frozen=True)
@@ -122,8 +125,9 @@ def view(
         best: column -> "max" or "min", the value to set in bold; the correlations' by default.
         second: underline the second best value of these columns, too.
         headings: column -> its heading where this table has another than HEADINGS.
-        digits: column -> decimals, where this table has others than four.
+        digits: column -> decimals, where this table has others than four or DIGITS.
     """
+    digits = {**DIGITS, **(digits or {})}
     directions, names = BEST if best is None else best, {**HEADINGS, **(headings or {})}
     hidden = {c for c in table if str(c).endswith(("_signed", "_high", "_sd"))}
     if "status" in table and (table["status"] == "ok").all():
@@ -160,6 +164,8 @@ def _cells(
     """Formatted values; the best ones are found after rounding, so equal prints are marked alike."""
     texts = [cell_text(str(column.name), v, digits) for v in column]
     numeric = [isinstance(v, numbers.Real) and not isinstance(v, bool) for v in column]
+    if not all(numeric):  # what is missing among words is no number
+        numeric = [n and bool(t) for n, t in zip(numeric, texts, strict=True)]
     order: list[float] = []
     if direction is not None:
         if direction not in ("max", "min"):
@@ -176,12 +182,23 @@ def to_markdown(table: View, caption: list[str]) -> str:
     """Markdown table with the caption's lines as paragraphs above it."""
 
     def line(cells: list[str]) -> str:
+        """One row."""
         return "| " + " | ".join(c.replace("|", r"\|") for c in cells) + " |"
 
     numeric = [all(row[i].numeric for row in table.rows) for i in range(len(table.headings))]
     rows = [line([_marked(c, "**{}**", "<u>{}</u>", c.text) for c in row]) for row in table.rows]
     rule = "|" + "|".join("---:" if right else "---" for right in numeric) + "|"
     return "\n\n".join(caption) + "\n\n" + "\n".join([line(table.headings), rule, *rows]) + "\n"
+
+
+def paragraphs(table: "pd.DataFrame", columns: Sequence[str], headings: Mapping[str, str] | None = None) -> str:
+    """Markdown below a table for columns of long text: one list per row under its first cell; "" for no column."""
+    names = {**HEADINGS, **(headings or {})}
+    text = ""
+    for row in table.to_dict("records") if columns else []:
+        text += f"\n**{next(iter(row.values()))}**\n\n"
+        text += "".join(f"- {names.get(c, c.capitalize())}: {number(row[c]) or NOTHING}\n" for c in columns)
+    return text
 
 
 def _marked(cell: Cell, best: str, second: str, text: str) -> str:
@@ -202,9 +219,10 @@ def to_latex(table: View, caption: list[str], label: str) -> str:
     r"""A `table*` in booktabs style (needs \usepackage{booktabs}), best values in bold, second best underlined."""
 
     def cell(c: Cell) -> str:
+        """One cell, marked where it is the best or second best."""
         return _marked(c, r"\textbf{{}}", r"\underline{{}}", escape_latex(c.text))
 
-    align = "".join("r" if all(row[i].numeric for row in table.rows) else "l" for i in range(len(table.headings)))
+    align = "".join(_latex_columns(table))
     lines = [
         r"% needs \usepackage{booktabs}",
         r"\begin{table*}",
@@ -221,3 +239,14 @@ def to_latex(table: View, caption: list[str], label: str) -> str:
         r"\end{table*}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _latex_columns(table: View) -> list[str]:
+    """Numbers to the right, words to the left; columns of sentences share a part of the line and are broken."""
+    columns = [[row[i] for row in table.rows] for i in range(len(table.headings))]
+    long = [not all(c.numeric for c in cells) and max(len(c.text) for c in cells) > _SENTENCE for cells in columns]
+    broken = f"p{{{0.6 / max(1, sum(long)):.2f}\\linewidth}}"
+    return [
+        broken if far else "r" if all(c.numeric for c in cells) else "l"
+        for far, cells in zip(long, columns, strict=True)
+    ]

@@ -8,7 +8,7 @@ from hlf.errors import HlfError
 from hlf.files import read_table, write_table, write_text
 from hlf.paper import expected
 from hlf.paper.facts import OFFICIAL, Facts
-from hlf.paper.formats import cell_text, to_latex, to_markdown, view
+from hlf.paper.formats import cell_text, paragraphs, to_latex, to_markdown, view
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -272,11 +272,13 @@ def write_all(
     best: Mapping[str, str] | None = None,
     second: bool = False,
     headings: Mapping[str, str] | None = None,
+    apart: tuple[str, ...] = (),
 ) -> list[Path]:
     """Write `stem`.csv, .md and .tex; equal tables and facts give equal bytes.
 
     The CSV has every column plus the facts' columns and no comment line; Markdown and LaTeX carry title, stamp, note
-    and provenance as a caption and mark the best values of each column. `formats.view` explains the last three.
+    and provenance as a caption and mark the best values of each column. `formats.view` explains best, second, headings.
+    Columns of long text that are named in `apart` stand below the Markdown table and in no LaTeX.
 
     Returns: the three paths. Raises HlfError when a file cannot be written.
     """
@@ -286,13 +288,11 @@ def write_all(
         **facts.columns(), stamp=facts.stamp()
     )
     write_table(text, paths[0])
-    shown = view(table, best, second, headings)
+    shown = view(table.drop(columns=list(apart)), best, second, headings)
     parts = (facts.stamp(), note, facts.caption(), facts.weights_caption())
     caption = [part for part in parts if part]
-    write_text(
-        paths[1], to_markdown(shown, [f"**{title}**", *(f"**{p}**" if p == facts.stamp() else p for p in caption)])
-    )
-    write_text(
-        paths[2], to_latex(shown, [f"{title}.", *(p if p.endswith(".") else p + "." for p in caption)], stem.name)
-    )
+    marked = [f"**{p}**" if p == facts.stamp() else p for p in caption]
+    write_text(paths[1], to_markdown(shown, [f"**{title}**", *marked]) + paragraphs(table, apart, headings))
+    stopped = [p if p.endswith(".") else p + "." for p in caption]
+    write_text(paths[2], to_latex(shown, [f"{title}.", *stopped], stem.name))
     return paths

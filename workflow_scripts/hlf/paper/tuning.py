@@ -176,9 +176,9 @@ def table4_changes(evaluation: "pd.DataFrame", n_boot: int, seed: int) -> "pd.Da
         for m in columns:
             before, after = (values[m.name, m.group][v].reindex(images).to_numpy(float) for v in (BASELINE, variant))
             named = {"model": names[variant], "measure": m.heading, "group": m.group}
-            change = _change(before, after, draws, m.lower_better)
-            status = {"paper_difference": _paper_difference(variant, m), "status": change.pop("status")}
-            rows.append({**named, **change, **status})
+            found = change(before, after, draws, m.lower_better)
+            status = {"paper_difference": paper_difference(variant, m), "status": found.pop("status")}
+            rows.append({**named, **found, **status})
     return pd.DataFrame(rows)
 
 
@@ -236,19 +236,20 @@ def paper_name(variant: str) -> str:
     return "SeeSR-Original" if alpha is None else f"SeeSR-Finetuned ({alpha:g})"
 
 
-def _paper_difference(variant: str, measure: Measure) -> float:
-    """Difference of the paper's printed means; NaN where it has none."""
-    name = paper_name(variant)
-    if name not in expected.TABLE4 or measure.column not in expected.TABLE4_MEASURES:
+def paper_difference(variant: str, measure: Measure, base: str = BASELINE) -> float:
+    """Difference of the paper's printed means of two variants, as names of the run; NaN where it has none."""
+    names = paper_name(variant), paper_name(base)
+    if not set(names) <= set(expected.TABLE4) or measure.column not in expected.TABLE4_MEASURES:
         return float("nan")
-    place = expected.TABLE4_MEASURES.index(measure.column)
-    return expected.TABLE4[name][place] - expected.TABLE4[paper_name(BASELINE)][place]
+    after, before = (expected.TABLE4[name][expected.TABLE4_MEASURES.index(measure.column)] for name in names)
+    return after - before
 
 
-def _change(
+def change(
     before: np.ndarray, after: np.ndarray, draws: "Resamples", lower_better: bool
 ) -> dict[str, float | int | str]:
-    """Means, difference, interval and verdict of two aligned columns (images,), NaN = not measured."""
+    """Columns of `table4_changes` for the values of two variants, shape (images,), NaN = not measured."""
+    from hlf.stats.means import resampled_means
     from hlf.stats.resampling import percentile_interval
 
     nan, good = float("nan"), np.isfinite(before) & np.isfinite(after)
@@ -259,11 +260,8 @@ def _change(
     difference = (after - before)[good]
     row |= {"baseline": float(before[good].mean()), "tuned": float(after[good].mean())}
     row["difference"] = float(difference.mean())
-    counts = draws.counts[:, draws.group[good]]
-    with np.errstate(invalid="ignore"):
-        resampled = (counts * difference).sum(axis=1) / counts.sum(axis=1)
     try:
-        low, high = percentile_interval(resampled)
+        low, high = percentile_interval(resampled_means(difference, draws.only(good)))
     except HlfError as error:
         return {**row, "status": f"interval undefined: {error}"}
     gain = (-high, -low) if lower_better else (low, high)
