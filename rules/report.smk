@@ -16,7 +16,6 @@ rule write_report:
         rejected="<results>/images/rejected.csv",
         lr="<results>/degradation/lr.parquet",
         sr="<results>/sr/sr.parquet",
-        strata="<results>/sampling/strata.csv",
         pairs="<results>/sampling/pairs.csv",
         votes="<results>/study/votes.parquet",
         scores="<results>/study/scores.csv",

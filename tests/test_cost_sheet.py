@@ -188,7 +188,7 @@ def test_pages_of_equal_results_differ_in_the_cost_sheet_alone(measured: Path, t
         costs.write_sheet(sheet_of(seconds), MINI, tmp_path / f"costs{number}.csv")
         frame = read_table(tmp_path / f"costs{number}.csv").drop(columns=list(PROVENANCE))
         content = report.Report({}, {}, [], costs=costs.section(frame, "mini"))
-        report.write_report(tmp_path / f"{number}.html", MINI, content, tmp_path)
+        report.write_report(tmp_path / f"{number}.html", MINI, content)
         pages.append((tmp_path / f"{number}.html").read_bytes())
     assert pages[0] != pages[1] and b"210.0" in pages[0] and b"333.0" in pages[1]
     stripped = [without_costs(page) for page in pages]
@@ -198,5 +198,5 @@ def test_pages_of_equal_results_differ_in_the_cost_sheet_alone(measured: Path, t
     before, after = pages[0].split(begin)[0], pages[0].split(end)[1]
     assert stripped[0] == before + begin + end + after and after.count(b"</section>") >= 2
     plain = tmp_path / "plain.html"
-    report.write_report(plain, MINI, report.Report({}, {}), tmp_path)
+    report.write_report(plain, MINI, report.Report({}, {}))
     assert without_costs(plain.read_bytes()) == plain.read_bytes() and b'id="costs"' not in plain.read_bytes()

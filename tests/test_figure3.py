@@ -1,5 +1,6 @@
 """Figure 3: the page of a trial from a real browser, chosen by rule, the same bytes each time."""
 
+import html
 import io
 import os
 import re
@@ -14,12 +15,12 @@ from PIL import Image
 
 from hlf.errors import HlfError
 from hlf.images import read_image
-from hlf.paper import compose, figure3, style
+from hlf.paper import compose, figure3, report, style
 from hlf.paper.facts import Facts
 from hlf.study.server import screenshot
 from hlf.study.shown.bundle import read_bundle
 from study_server import program, write_bundle
-from workflow_helpers import ROOT, command, copy_project
+from workflow_helpers import command, copy_project
 
 MINI = Facts("tiny", "mini", "mini", "", 0, 42, "abcdef")
 
@@ -100,7 +101,7 @@ def test_a_machine_without_a_browser_is_told_how_to_get_one(bundle, monkeypatch:
     with pytest.raises(HlfError, match="apt-get install chromium"):
         screenshot.trial_page(bundle, bundle.pairs[0].pair_id)
     monkeypatch.setattr(screenshot, "PACKAGES", ("json", "no_such_package"))
-    assert re.search(r"packages no_such_package are not installed: pip install 'hlf\[study\]'", screenshot.lacking())
+    assert re.search(r"packages no_such_package are not installed: pip install '\.\[study\]'", screenshot.lacking())
 
 
 def test_every_relative_of_chromium_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,10 +112,13 @@ def test_every_relative_of_chromium_will_do(tmp_path: Path, monkeypatch: pytest.
         assert screenshot.find_browser() == str(tmp_path / name)
 
 
-def test_the_report_tells_how_to_get_a_figure_that_is_not_there() -> None:
-    text = (ROOT / "workflow_scripts/hlf/paper/report.html.j2").read_text()
-    assert "report.absent" in text and "snakemake figure3" in figure3.FIGURE3_ABSENT
-    assert list(compose.FIGURES).index("figure3") < list(compose.FIGURES).index("figure4")
+def test_the_report_tells_how_to_get_a_figure_that_is_not_there(tmp_path: Path) -> None:
+    assert "snakemake figure3" in figure3.FIGURE3_ABSENT
+    (study,) = compose.chapters({"figure3": report.Note(figure3.FIGURE3_ABSENT)})
+    report.write_report(tmp_path / "r.html", MINI, report.Report({}, {}, [study]))
+    assert html.escape(figure3.FIGURE3_ABSENT, quote=False) in html.unescape((tmp_path / "r.html").read_text())
+    order = [name for *_, names in compose.CHAPTERS for name in names]
+    assert order.index("figure3") < order.index("figure4")
 
 
 @pytest.mark.workflow

@@ -25,7 +25,6 @@ from hlf.paper import (
     metric_figures,
     models,
     pairs,
-    report,
     scheme,
     sheets,
     style,
@@ -33,7 +32,6 @@ from hlf.paper import (
 )
 from hlf.paper.facts import NO_VOTES, Facts
 from hlf.paper.gather import facts_of
-from hlf.versions import package_versions
 
 MINI = Facts("mini", "mini", "mini", "simulated", 80, 42, "9f" * 32, {"dinov2": "01" * 32, "pe-core": "ab" * 32})
 PAPER = Facts("paper", "paper", "official", "human", 723, 42, "9f" * 32, {"dinov2": "01" * 32})
@@ -427,6 +425,7 @@ def test_stamp_is_drawn_and_no_text_hides_another(name: str, run: dict[str, pd.D
 
 
 def assert_no_text_hides_another(figure) -> None:
+    """Nor is any text cut off, nor too small in print, to whose width a wider figure is shrunk."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.text import Text
 
@@ -443,6 +442,13 @@ def assert_no_text_hides_another(figure) -> None:
             for text in figure.findobj(Text)
             if text.get_text().strip() and text.get_visible() and text not in hidden
         ]
+        grow = max(1.0, figure.get_figwidth() / style.PRINT_WIDTH)
+        small = {
+            text.get_text(): text.get_fontsize() / grow
+            for text in figure.findobj(Text)
+            if text.get_text().strip() and text.get_fontsize() / grow < style.SMALLEST - 0.01
+        }
+    assert not small
     width, height = canvas.get_width_height()
     for index, (text, box, angle) in enumerate(boxes):
         assert box.x0 >= -1 and box.y0 >= -1 and box.x1 <= width + 1 and box.y1 <= height + 1, text
@@ -481,6 +487,43 @@ def test_five_models_keep_their_colours() -> None:
     colors = style.model_colors([*expected.MODEL_NAMES, "seesr-hlf0.1"])
     assert len(set(colors.values())) == 6
     assert style.model_colors(["swinir"])["swinir"] == colors["swinir"]
+    marks = style.model_marks(colors)
+    assert len(set(marks.values())) == 6 and style.model_marks(["swinir"])["swinir"] == marks["swinir"]
+    # what is no SR model never has the colour of one
+    others = {style.FIRST, style.SECOND, style.THIRD, *style.BACKBONE_COLORS}
+    assert not others & {*style.MODEL_COLORS.values(), *style.SPARE_COLORS}
+
+
+# Machado, Oliveira and Fernandes 2009, severity 1, for linear RGB
+BLINDNESS = {
+    "none": np.eye(3),
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.3039]],
+}
+
+
+def lab(color: str, matrix) -> np.ndarray:
+    """CIE L*a*b* (D65) of a hexadecimal sRGB colour as somebody with a colour blindness sees it."""
+    srgb = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    xyz = to_xyz @ np.clip(np.asarray(matrix) @ linear, 0, 1) / np.array([0.9505, 1, 1.089])
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+@pytest.mark.parametrize("blindness", BLINDNESS)
+@pytest.mark.parametrize(
+    "colors",
+    [tuple(style.MODEL_COLORS.values()), style.BACKBONE_COLORS[:5], (style.FIRST, style.SECOND)],
+    ids=["SR models", "backbones", "two things"],
+)
+def test_colours_stay_apart_for_colour_blind_readers(colors, blindness: str) -> None:
+    seen = [lab(color, BLINDNESS[blindness]) for color in colors]
+    apart = [np.linalg.norm(a - b) for i, a in enumerate(seen) for b in seen[:i]]
+    # a difference of 2 is just seen, one of 10 at a glance
+    assert min(apart) > 15
 
 
 def test_simulated_votes_are_never_called_people() -> None:
@@ -509,82 +552,53 @@ def test_worst_pairs_come_by_score(run: dict[str, pd.DataFrame]) -> None:
     assert (worst["prediction"] == some.loc[worst["pair_id"]].to_numpy()).all()
 
 
-def test_tags_stand_beside_the_worst_pairs_of_models_that_read_them(run: dict[str, pd.DataFrame]) -> None:
-    model = run["scores"]["model"].iloc[0]
+def table_of(run: dict[str, pd.DataFrame], tagged: str = "") -> pd.DataFrame:
+    """Pairs of the viewer; the SR model `tagged` reads tags."""
     keys = run["scores"][["model", "image_id", "level"]].drop_duplicates()
-    sr = keys.assign(tags=[f"tag of {row.image_id}" if row.model == model else "" for row in keys.itertuples()])
-    told = pairs.worst_tagged_pairs(run["scores"], run["pairs"], run["metric_scores"], sr, "dinov2", 4)
-    assert len(told) == 4 and set(told["model"]) == {model}
-    assert (told["tags"] == "tag of " + told["image_id"]).all()
-    of_model = run["scores"][run["scores"]["model"] == model]
-    worst = pairs.worst_pairs(of_model, run["pairs"], run["metric_scores"], "dinov2", 4)
-    assert told["pair_id"].tolist() == worst["pair_id"].tolist()
-    silent = pairs.worst_tagged_pairs(
-        run["scores"], run["pairs"], run["metric_scores"], sr.assign(tags=""), "dinov2", 4
-    )
-    assert silent.empty
+    sr = keys.assign(tags=[f"tag of {row.image_id}" if row.model == tagged else "" for row in keys.itertuples()])
+    return pairs.pair_table(run["scores"], run["pairs"], run["metric_scores"], run["iqa"], sr, "dinov2")
 
 
-def test_disagreement_finds_the_planted_pair(run: dict[str, pd.DataFrame]) -> None:
+def test_pairs_bear_their_tags_and_the_values_of_the_measures(run: dict[str, pd.DataFrame]) -> None:
+    table = table_of(run, MODELS[0]).set_index("pair_id")
+    assert len(table) == len(run["scores"]) and not table.index.duplicated().any()
+    told = table["tags"] != ""
+    assert (told == (table["model"] == MODELS[0])).all() and (
+        table["tags"][told] == "tag of " + table["image_id"][told]
+    ).all()
+    for name in ("lpips", "vif"):
+        values = run["iqa"][run["iqa"]["metric"] == name].set_index("pair_id")["value"]
+        assert (table[name] == values.loc[table.index]).all()
+        assert table[f"{name}_gap"].isna().tolist() == (table["part"] != "test").tolist()
+    lost = {**run, "iqa": run["iqa"][run["iqa"]["metric"] != "vif"]}
+    assert "vif" not in table_of(lost) and "lpips_gap" in table_of(lost)
+
+
+def test_gap_is_the_difference_of_ranks_and_finds_the_planted_pair(run: dict[str, pd.DataFrame]) -> None:
     test = run["split"].loc[run["split"]["part"] == "test", "pair_id"].tolist()
     iqa, hlf = run["iqa"].copy(), run["metric_scores"].copy()
     # VIF says "nothing changed" (highest), HLF says "all changed"
     iqa.loc[(iqa["metric"] == "vif") & (iqa["pair_id"] == test[5]), "value"] = 9.0
     hlf.loc[(hlf["pair_id"] == test[5]) & hlf["tuned"], "value"] = 2.0
-    found = pairs.disagreements(hlf, iqa, run["scores"], run["pairs"], "dinov2", 5)
-    assert found["pair_id"].iloc[0] == test[5] and found["difference"].iloc[0] > 0.9
-    assert set(found["pair_id"]) <= set(test)
-    with pytest.raises(HlfError, match="was not measured"):
-        pairs.disagreements(hlf, iqa, run["scores"], run["pairs"], "dinov2", 5, "dists")
+    table = table_of({**run, "iqa": iqa, "metric_scores": hlf})
+    gaps = table.set_index("pair_id")["vif_gap"].dropna()
+    assert gaps.idxmax() == test[5] and gaps.max() == pytest.approx((len(test) - 1) / len(test))
+    assert set(gaps.index) == set(test) and gaps.sum() == pytest.approx(0)
+    order = table["pair_id"].iloc[pairs.in_turn(table, 5)].tolist()
+    assert test[5] in order[:4] and set(test) <= set(order) and len(order) == len(set(order))
 
 
-def write(path: Path, run: dict[str, pd.DataFrame], root: Path, facts: Facts) -> str:
-    worst = pairs.worst_pairs(run["scores"], run["pairs"], run["metric_scores"], "dinov2", 3)
-    differ = pairs.disagreements(run["metric_scores"], run["iqa"], run["scores"], run["pairs"], "dinov2", 2)
-    style.save_figure(figures.figure4(run["scores"], facts), root / "f.pdf", root / "f.png", 40)
-    tagged = worst.head(1).assign(tags="cat, <b>dog</b>")
-    content = report.Report(
-        counts={"GT images": 20, "votes": 1234},
-        config={"run": "r", "sr": {"models": list(MODELS), "tile": 0}, "note": "<script>alert(1)</script>"},
-        tables=[report.TableSection("table2", "Table 2: IQA metrics", two(run, 10))],
-        figures=[report.FigureSection("figure4", "Figure 4", root / "f.png", "Scores.")],
-        strata=run["strata"], worst=worst, tagged=tagged, disagreements=differ,
-        versions=package_versions(["numpy", "no-such"]),
-    )  # fmt: skip
-    report.write_report(path, facts, content, root)
-    return path.read_text(encoding="utf8")
-
-
-@pytest.mark.parametrize("facts", [MINI, PAPER], ids=["mini", "paper"])
-def test_report_is_whole_offline_and_stamped(
-    facts: Facts, run: dict[str, pd.DataFrame], root: Path, tmp_path: Path
-) -> None:
-    text = write(tmp_path / "a.html", run, root, facts)
-    assert not re.search(
-        r"https?:|//[a-z]|@import|url\(|<link|<iframe", re.sub(r"base64,[^\"]+", "", text).split("<script>")[0]
-    )
-    assert not re.search(r"fetch|XMLHttp|import\(|https?:", text.split("<script>")[-1])
-    assert ('class="stamp"' in text) == bool(facts.stamp())
-    assert text.count("tests the software") >= 3 if facts.stamp() else "tests the software" not in text
-    assert ("simulated observers" in text) == (facts.votes == "simulated")
-    assert "&lt;script&gt;alert(1)" in text and "<script>alert" not in text
-    assert "1,234" in text and "sr.models" in text and "not installed" in text and "01" * 32 in text
-    assert not re.search(r">\s*nan|nan\s*<|\bnan\b", re.sub(r"base64,[^\"]+", "", text).split("<script>")[0])
-    assert "tags: cat, &lt;b&gt;dog" in text
-    # 1 figure, and two pictures of each of the 3 + 1 + 2 pairs, all with a text for those who do not see them
-    images = re.findall(r"<img [^>]*>", text)
-    assert len(images) == 13 and all(re.search(r'alt="[^"]+"', i) and "data:image/png;base64," in i for i in images)
-    assert '<html lang="en">' in text
-    for anchor in re.findall(r'href="#([^"]+)"', text):
-        assert f'id="{anchor}"' in text, anchor
-
-
-def test_report_gives_the_same_bytes_twice(run: dict[str, pd.DataFrame], root: Path, tmp_path: Path) -> None:
-    assert write(tmp_path / "a.html", run, root, MINI) == write(tmp_path / "b.html", run, root, MINI)
-
-
-def test_report_names_a_lost_picture(run: dict[str, pd.DataFrame], root: Path, tmp_path: Path) -> None:
-    content = report.Report({}, {}, figures=[report.FigureSection("x", "X", tmp_path / "no.png", "c")])
-    with pytest.raises(HlfError, match=r"no\.png is missing"):
-        report.write_report(tmp_path / "r.html", MINI, content, root)
-    assert not (tmp_path / "r.html").exists()
+def test_pairs_come_by_turns_and_training_pairs_only_when_they_are_worst(run: dict[str, pd.DataFrame]) -> None:
+    table = table_of(run, MODELS[1])
+    order = table.iloc[pairs.in_turn(table, 3)]
+    worst = table.sort_values(["score", "similarity", "pair_id"], ascending=[False, True, True])
+    firsts = [worst.iloc[0], worst[worst["tags"] != ""].iloc[0]]
+    for name in ("lpips", "vif"):
+        size = table[f"{name}_gap"].abs()
+        firsts.append(table.loc[size[size == size.max()].index].sort_values("pair_id").iloc[0])
+    wanted = list(dict.fromkeys(row["pair_id"] for row in firsts))
+    assert order["pair_id"].tolist()[: len(wanted)] == wanted
+    of_training = set(order.loc[order["part"] == "train", "pair_id"])
+    assert of_training <= {*worst.head(3)["pair_id"], *worst[worst["tags"] != ""].head(3)["pair_id"]}
+    rest = order["pair_id"].tolist()[12:]
+    assert rest == sorted(rest)

@@ -264,7 +264,7 @@ def test_ranking_draws_every_row_and_the_ceiling(run):
     upright = [x[0] for _, x, _ in lines if len(x) == 2 and x[0] == x[1]]
     assert upright == [pytest.approx(ceiling["full"]), pytest.approx(ceiling["truth"])]
     measures = tables.table2(run["iqa"], run["scores"], run["split"], 40, 42)["srcc"]
-    dots = {y[0]: x[0] for mark, x, y in lines if mark == "o" and x}
+    dots = {y[0]: x[0] for mark, x, y in lines if mark in ("o", "s", "^") and x}
     wanted = [*measures, *table3(run)["srcc"]]
     # the first row was made undefined
     assert dots == {place: pytest.approx(value) for place, value in enumerate(wanted) if place}

@@ -154,20 +154,17 @@ def test_thin_scripts_write_what_their_rule_promises(votes, scores, tmp_path, mo
 
 
 def test_the_report_shows_both_tables_before_table_2_and_folds_the_long_one(votes, scores, tmp_path):
-    order = list(compose.TABLES)
-    assert order.index("agreement") < order.index("observers") < order.index("table2")
-    assert list(compose.FIGURES).index("study_votes") < list(compose.FIGURES).index("figure4")
+    order = [name for *_, names in compose.CHAPTERS for name in names]
+    places = [order.index(name) for name in ("study_votes", "agreement", "observers", "figure4", "table2")]
+    assert places == sorted(places)
     frames = {
         "agreement": study_report.agreement(votes, scores, 100, 20, 42),
         "observers": study_report.observers(votes),
     }
-    sections = [
-        compose._section(name, *compose.TABLES[name][:1], frame, compose.TABLES[name][1])
-        for name, frame in frames.items()
-    ]
-    page = report.Report(counts={}, config={}, tables=sections)
-    report.write_report(tmp_path / "r.html", MINI, page, tmp_path)
+    sections = [compose._section(name, frame.assign(**MINI.columns()), len(scores)) for name, frame in frames.items()]
+    page = report.Report(counts={}, config={}, chapters=[report.Chapter("study", "Study", "The study", sections)])
+    report.write_report(tmp_path / "r.html", MINI, page)
     text = (tmp_path / "r.html").read_text()
-    first, second = text.index('<section id="agreement">'), text.index('<section id="observers">')
+    first, second = text.index('<div class="part" id="agreement">'), text.index('<div class="part" id="observers">')
     assert first < second and "<details>" not in text[first:second]
     assert "<details><summary>All 26 rows</summary>" in text[second:]

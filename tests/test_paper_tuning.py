@@ -130,7 +130,7 @@ def test_best_and_second_best_are_marked_by_direction_and_equal_prints_alike(tmp
     section = report.TableSection(
         "table4", "Table 4", again, "", tuning.table4_best(again), True, tuning.table4_headings(again)
     )
-    report.write_report(page, PAPER, report.Report({}, {}, [section]), tmp_path)
+    report.write_report(page, PAPER, report.Report({}, {}, [report.Chapter("tuning", "5", "Tuning", [section])]))
     assert '<td class="num second">0.4160</td>' in page.read_text()
 
 
@@ -479,7 +479,7 @@ def test_figure1_spreads_points_only_and_says_so(root):
     drawn = np.concatenate([np.asarray(c.get_offsets()) for c in figure.axes[0].collections])
     assert (np.abs(drawn[:, 0] - drawn[:, 0].round()) <= quality_figure.JITTER).all()
     assert sorted(drawn[:, 1]) == pytest.approx(sorted(quality["value"])) and len(set(drawn[:, 0])) == 40
-    means = {round(float(line.get_xdata()[0]), 6) for line in figure.axes[0].lines if line.get_marker() == "o"}
+    means = {round(float(line.get_xdata()[0]), 6) for line in figure.axes[0].lines if line.get_label().endswith(")")}
     assert means == {round(1 - m, 6) for m in scores.groupby("model")["score"].mean()}
     assert "points spread by up to \u00b10.03" in words(figure) and "simulated observers" in words(figure)
     few = make_figure("figure1_few", root)

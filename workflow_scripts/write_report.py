@@ -9,11 +9,12 @@ from hlf.paper.report import write_report
 
 def main(job: hlf_job.Job) -> None:
     """See the module docstring."""
-    names = ("manifest", "rejected", "lr", "sr", "strata", "pairs", "votes", "scores", "iqa", "metric")
+    names = ("manifest", "rejected", "lr", "sr", "pairs", "votes", "scores", "iqa", "metric")
     tables = {name: read_table(job.input[name]) for name in names}
     facts = facts_of(job.settings, tables["scores"], tables["sr"], tables["metric"])
-    report = compose(tables, job.input["tables"], job.input["figures"], job.settings, job.input["costs"])
-    write_report(job.output["html"], facts, report, job.results)
+    files = job.input["tables"], job.input["figures"]
+    report = compose(tables, *files, facts, job.settings, job.results, job.input["costs"])
+    write_report(job.output["html"], facts, report)
 
 
 hlf_job.run(main, globals().get("snakemake"))

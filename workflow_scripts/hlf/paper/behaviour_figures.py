@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-# Okabe-Ito, one per backbone in the order of Table 3
-COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9")
 CUT = 2.5  # longest bar of the invariance figure; what is longer is cut and says how long
 
 
@@ -35,8 +33,8 @@ def roc_panel(table: "pd.DataFrame", threshold: float, facts: Facts) -> "Figure"
     rows = -(-len(metrics) // columns)
     with style.look():
         title = "Planted edits of content against edits of texture only"
-        page = style.new_page(7.6, 2.75 + 0.16 * rows, facts, title)
-        axes = page.grid(1, 4, left=0.5, bottom=0.75 + 0.16 * rows, across=0.2)[0]
+        page = style.new_page(style.PRINT_WIDTH, 2.75 + 0.16 * rows, facts, title)
+        axes = page.grid(1, 4, left=0.55, bottom=0.75 + 0.16 * rows, across=0.2)[0]
         for ax, kind in zip(axes, (*CHANGED_KINDS, ALL), strict=True):
             for name, part in metrics:
                 _roc(ax, part, kind, threshold, name, colors[str(part["backbone"].iloc[0])])
@@ -82,7 +80,7 @@ def invariance_bars(table: "pd.DataFrame", facts: Facts) -> "Figure":
     }
     ways = list(MILDS)
     with style.look():
-        width = max(5.2, 1.45 * len(colors) + 1.1)
+        width = min(style.PRINT_WIDTH, max(5.2, 1.45 * len(colors) + 1.1))
         page = style.new_page(width, 3.3, facts, "Mild changes against the median planted edit")
         axes = page.grid(1, len(colors), left=0.95, bottom=0.75, top=0.3, across=0.15)[0]
         for ax, (backbone, color) in zip(axes, colors.items(), strict=True):
@@ -91,7 +89,7 @@ def invariance_bars(table: "pd.DataFrame", facts: Facts) -> "Figure":
                 offset = 0.0 if len(kinds) == 1 else 0.19 if tuned else -0.19
                 _bars(ax, [float(rows[w][names[backbone, tuned]]) for w in ways], offset, color, tuned)
             ax.axvline(1, color=style.STAMP_COLOR, lw=0.9, label="median planted edit")
-            ax.set_title(names[backbone, kinds[0]], fontsize=7.5)
+            ax.set_title(names[backbone, kinds[0]], fontsize=7)
             ax.set_xlim(0, CUT + 0.05)
             ax.set_yticks(range(len(ways)), [MILD_NAMES[w] for w in ways])
             ax.tick_params(labelleft=ax is axes[0])
@@ -122,6 +120,8 @@ def _key(part: "pd.DataFrame") -> tuple[str, bool]:
 def _colors(table: "pd.DataFrame") -> dict[str, str]:
     """Colour of each backbone, in the order of Table 3."""
     backbones = list(dict.fromkeys(_key(part)[0] for _, part in by_metric(table, EDIT)))
-    if len(backbones) > len(COLORS):
-        raise HlfError(f"figures of behaviour have {len(COLORS)} colours, got {len(backbones)} backbones")
-    return dict(zip(backbones, COLORS, strict=False))
+    if len(backbones) > len(style.BACKBONE_COLORS):
+        raise HlfError(
+            f"figures of behaviour have {len(style.BACKBONE_COLORS)} colours, got {len(backbones)} backbones"
+        )
+    return dict(zip(backbones, style.BACKBONE_COLORS, strict=False))

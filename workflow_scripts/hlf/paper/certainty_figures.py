@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from hlf.metric.calibration import Calibration
 
-# Okabe-Ito: measures, untouched and fine-tuned backbones; the ceiling
-MEASURE, UNTOUCHED, TUNED, CEILING = "#5B6770", "#0072B2", "#D55E00", "#009E73"
+# measures, untouched and fine-tuned backbones; the ceiling
+MEASURE, UNTOUCHED, TUNED, CEILING = style.MUTED, style.FIRST, style.SECOND, style.THIRD
+MARKS = {MEASURE: "o", UNTOUCHED: "s", TUNED: "^"}  # so that the rows are told apart without colours too
 _ROW = 0.2  # inches of a row of `ranking`
 
 
@@ -43,14 +44,16 @@ def ranking(table2: "pd.DataFrame", table3: "pd.DataFrame", ceiling: "pd.DataFra
         raise HlfError("ranking: expected rows of Table 2 or 3, received none")
     with style.look():
         plot = _ROW * len(rows) + 0.1
-        page = style.new_page(7.2, plot + 1.15, facts, "Rank correlation with the score, and the human ceiling")
+        page = style.new_page(
+            style.PRINT_WIDTH, plot + 1.15, facts, "Rank correlation with the score, and the human ceiling"
+        )
         ax = page.box(2.35, 1.0, 4.7, plot)
         _ceiling(ax, ceiling)
         for y, (row, color) in enumerate(zip(rows.to_dict("records"), kinds, strict=True)):
             _row(ax, y, row, color)
         for color, text in ((MEASURE, "measure"), (UNTOUCHED, "untouched backbone"), (TUNED, "fine-tuned backbone")):
             if color in kinds:
-                ax.plot([], [], "o", ms=4.5, color=color, label=f"{text}, test part")
+                ax.plot([], [], MARKS[color], ms=4.5, color=color, label=f"{text}, test part")
         if "srcc_folds_mean" in rows:
             ax.plot([], [], "D", ms=4.5, mfc="white", mec=style.INK, mew=0.9, label="mean of folds")
         ax.set_xlim(0, 1)
@@ -69,7 +72,7 @@ def _row(ax: Any, y: int, row: dict[Any, Any], color: str) -> None:
         return
     if not np.isnan(row["srcc_low"]):
         ax.plot([row["srcc_low"], row["srcc_high"]], [y, y], color=color, lw=1.6, solid_capstyle="butt")
-    ax.plot(row["srcc"], y, "o", ms=4.5, color=color)
+    ax.plot(row["srcc"], y, MARKS[color], ms=4.5, color=color)
     mean = row.get("srcc_folds_mean", float("nan"))
     if not np.isnan(mean):
         ax.plot(mean, y, "D", ms=4.5, mfc="white", mec=color, mew=0.9)
@@ -116,7 +119,7 @@ def reliability_diagram(
     columns = len(found) if len(found) < 4 else 2 if len(found) == 4 else 3
     rows = -(-len(found) // columns)
     with style.look():
-        side = min(2.6, (7.2 - 0.85) / columns - 0.3)
+        side = min(2.6, (style.PRINT_WIDTH - 0.85) / columns - 0.3)
         width, height = max(5.2, columns * (side + 0.3) + 0.65), rows * (side + 0.5) + 0.9
         page = style.new_page(width, height, facts, "Does a prediction mean what it says? Test part")
         right = width - 0.65 - columns * side - 0.3 * (columns - 1)
@@ -157,6 +160,6 @@ def _reliability(
     # raw values may exceed 1, and the mean of a bin with them
     ax.set_xlim(-0.04, max(1.04, *(edge + 0.04 for edge in edges)))
     ax.set_ylim(-0.04, 1.28)
-    ax.set_xticks([0, 0.25, 0.5, 0.75, 1.0], ["0", ".25", ".5", ".75", "1"])
-    ax.set_yticks([0, 0.25, 0.5, 0.75, 1.0], ["0", ".25", ".5", ".75", "1"])
+    ax.set_xticks([0, 0.25, 0.5, 0.75, 1.0], ["0", "0.25", "0.5", "0.75", "1"])
+    ax.set_yticks([0, 0.25, 0.5, 0.75, 1.0], ["0", "0.25", "0.5", "0.75", "1"])
     ax.grid()

@@ -1,5 +1,6 @@
 """Pictures of change maps: one pair for a user, and examples of planted edits for the report."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,17 +73,17 @@ def change_figure(
             "change figure: expected SR, GT and a map with values of one size, got "
             f"{sr.shape}, {gt.shape} and {heat.shape}"
         )
-    height = 2.3 * heat.shape[0] / heat.shape[1]
+    height = 2.1 * heat.shape[0] / heat.shape[1]
     with style.look():
-        page = style.new_page(7.9, height + 0.35, facts, "Where did it change?")
-        axes = [page.box(0.1 + 2.4 * i, 0.05, 2.3, height) for i in range(3)]
+        page = style.new_page(style.PRINT_WIDTH, height + 0.35, facts, "Where did it change?")
+        axes = [page.box(0.1 + 2.18 * i, 0.05, 2.1, height) for i in range(3)]
         for ax, picture, name in zip(axes, (gt, sr, _grey(sr)), ("GT", "SR", "Change map over SR"), strict=True):
             show(ax, picture)
             ax.set_title(name, loc="center")
         drawn = _lay_over(axes[2], heat, _top([heat]))
         for number, region in enumerate(regions, start=1):
             _frame(axes[2], region.box, str(number))
-        bar = page.figure.colorbar(drawn, cax=page.box(7.3, 0.05, 0.12, height))
+        bar = page.figure.colorbar(drawn, cax=page.box(6.62, 0.05, 0.12, height))
         bar.set_label(UNIT, fontsize=7.5)
         bar.ax.tick_params(labelsize=7)
     return page.figure
@@ -129,17 +130,17 @@ def change_examples(
     ]
     with style.look():
         columns = len(backbones) + 2
-        width, height = max(5.2, 1.3 * columns + 0.5), 1.3 * len(pairs) + 0.95
+        width, height = max(5.2, 1.3 * columns + 0.5), 1.3 * len(pairs) + 1.1
         page = style.new_page(width, height, facts, "Change maps of planted edits and of mild changes")
-        axes = page.grid(len(pairs), columns, left=0.3, bottom=0.6, right=0.1, across=0.08, along=0.08)
+        axes = page.grid(len(pairs), columns, left=0.3, bottom=0.6, right=0.1, top=0.45, across=0.08, along=0.08)
         for i, pair in enumerate(pairs):
             for ax, picture in zip(axes[i], (pair.gt, pair.sr, *[_grey(pair.sr)] * len(backbones)), strict=True):
                 show(ax, picture)
                 if pair.box is not None and ax is not axes[i][0]:
                     _frame(ax, pair.box)
-            axes[i][0].set_ylabel(pair.way.replace("_", " "), fontsize=7.5)
+            axes[i][0].set_ylabel(pair.way.replace("_", " "), fontsize=6.5 * page.grow)
         for j, name in enumerate(("GT", "changed", *backbones)):
-            axes[0][j].set_title(name, loc="center", fontsize=7.5)
+            axes[0][j].set_title("\n".join(textwrap.wrap(name, 18)), loc="center", fontsize=6.5 * page.grow)
         for j, column in enumerate(heats, start=2):
             top = _top(column)
             for i, heat in enumerate(column):
@@ -175,7 +176,7 @@ def _bar(page: style.Page, above: Any, drawn: Any, top: float) -> None:
     total = page.figure.get_size_inches()[1]
     cax = page.figure.add_axes((place.x0, place.y0 - 0.16 / total, place.width, 0.08 / total))
     bar = page.figure.colorbar(drawn, cax=cax, orientation="horizontal", ticks=[0, top / 4, top])
-    bar.ax.tick_params(labelsize=6.5, length=2)
+    bar.ax.tick_params(labelsize=6.5 * page.grow, length=2)
     labels = bar.ax.set_xticklabels(["0", f"{top / 4:.2f}", f"{top:.2f}"])
     # neighbouring bars stand close together
     labels[0].set_horizontalalignment("left")

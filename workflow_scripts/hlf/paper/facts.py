@@ -78,6 +78,15 @@ class Facts:
             f"seed {self.seed}; configuration {self.config_hash[:12]}{weights}."
         )
 
+    def origin(self) -> str:
+        """The start of `caption`: what a reader needs at each table and figure of one page.
+
+        >>> Facts("r", "mini", "mini", "simulated", 3, 1, "ab").origin()
+        'Run r, simulated votes, 3 pairs, seed 1.'
+        """
+        votes = "" if self.votes == NO_VOTES else f"{self.votes} votes, {self.n_pairs} pairs, "
+        return f"Run {self.run}, {votes}seed {self.seed}."
+
     def weights_caption(self) -> str:
         """Every weights file with the first 12 digits of its hash; empty when the run used none."""
         names = ", ".join(f"{name} {digest[:12]}" for name, digest in sorted(self.weights.items()))

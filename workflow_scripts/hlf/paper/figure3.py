@@ -18,9 +18,10 @@ FIGURE3_CAPTION = (
 )
 FIGURE3_ABSENT = (
     "Figure 3, the page that people see, is not here: it needs a browser. After apt-get install chromium and pip "
-    "install 'hlf[study]' playwright, run snakemake figure3."
+    "install '.[study]' playwright, run snakemake figure3."
 )
-# inches of the picture: its 1440 pixels are as many at 150 pixels per inch, the default of paper.dpi
+# inches of the picture: its 1440 pixels are as many at 150 pixels per inch, the default of paper.dpi; wider than
+# print, so the text around it grows
 _WIDTH, _EDGE = 9.6, 0.1
 
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from hlf.errors import HlfError
-from hlf.paper import expected, style
+from hlf.paper import style
 from hlf.paper.facts import Facts
 from hlf.paper.tables import part_scores, row_name
 
@@ -36,7 +36,7 @@ def similarity_histogram(
         raise HlfError("similarity histogram: expected the same bin edges for every SR model in the strata table")
     edges = np.append(bins["low"].to_numpy(float), float(bins["high"].iloc[-1]))
     with style.look():
-        page = style.new_page(7.2, 3.1, facts, "GT-SR similarity before and after sampling")
+        page = style.new_page(style.PRINT_WIDTH, 3.1, facts, "GT-SR similarity before and after sampling")
         axes = page.grid(1, 2, left=0.6, bottom=1.0, across=0.6, right=0.3)[0]
         for ax, table, word in ((axes[0], similarity, "Candidates"), (axes[1], pairs, "Chosen pairs")):
             models = style.model_order(similarity["model"])
@@ -47,7 +47,8 @@ def similarity_histogram(
             _stack(ax, edges, counts)
             ax.set_title(f"{word} (n = {len(table)})")
             ax.set_xlabel("PE-core cosine similarity (higher = more alike)")
-            ax.set_xticks(edges, [f"{e:.2f}" for e in edges], rotation=45 if len(edges) > 6 else 0)
+            names = [f"{e:.2f}".replace("-", "\u2212") for e in edges]
+            ax.set_xticks(edges, names, rotation=45 if len(edges) > 6 else 0)
         axes[0].set_ylabel("Pairs")
         page.legend(axes[0], 0.1, columns=6)
     return page.figure
@@ -79,8 +80,8 @@ def figure4(scores: "pd.DataFrame", facts: Facts, bins: int = 10) -> "Figure":
     labels = {m: f"{style.model_name(m)} (n = {int(counts[m].sum())}, mean {means[m]:.2f})" for m in names}
     with style.look():
         rows = -(-len(names) // 2)
-        page = style.new_page(6.0, 3.2 + 0.2 * rows, facts, f"Fidelity score by SR model (n = {len(table)})")
-        ax = page.grid(1, 1, left=0.6, bottom=0.7 + 0.2 * rows, top=0.1, right=0.2)[0][0]
+        page = style.new_page(6.0, 2.95 + 0.2 * rows, facts, f"Fidelity score by SR model (n = {len(table)})")
+        ax = page.grid(1, 1, left=0.6, bottom=0.6 + 0.2 * rows, top=0.1, right=0.2)[0][0]
         _stack(ax, edges, counts, labels)
         ax.set_xticks(np.linspace(0, 1, 6 if bins % 5 == 0 else bins + 1))
         ax.set_xlabel(f"{style.score_label(facts)} (lower is better)")
@@ -100,7 +101,7 @@ def _stack(ax: Any, edges: "np.ndarray", counts: dict[str, "np.ndarray"], labels
         label = labels[model] if labels else style.model_name(model)
         ax.bar(
             edges[:-1], heights, np.diff(edges), bottom, align="edge", color=colors[model], edgecolor="white",
-            linewidth=0.8, label=label,
+            linewidth=0.5, label=label,
         )  # fmt: skip
         bottom = bottom + heights
     ax.set_xlim(edges[0], edges[-1])
@@ -126,18 +127,20 @@ def figure_metric_scatter(
     table = metric_scores.merge(truth[["pair_id", "model", "score"]], on="pair_id", validate="many_to_one")
     if table.empty:
         raise HlfError("metric scatter: no test pair has a prediction; run the metric on the test part")
-    backbones = list(dict.fromkeys(table.sort_values("backbone")["backbone"]))
+    backbones = style.backbone_order(table["backbone"])
     kinds = [t for t in (False, True) if (table["tuned"] == t).any()]
     with style.look():
-        width = max(5.2, 2.6 * len(backbones) + 0.6)
+        width = min(style.PRINT_WIDTH, max(5.2, 2.6 * len(backbones) + 0.6))
         title = "HLF prediction against the score, test part"
-        page = style.new_page(width, 2.5 * len(kinds) + 0.6, facts, title)
-        axes = page.grid(len(kinds), len(backbones), left=0.6, bottom=0.85, top=0.4, along=0.75)
+        page = style.new_page(width, 1.85 * len(kinds) + 0.75, facts, title)
+        axes = page.grid(len(kinds), len(backbones), left=0.55, bottom=0.85, top=0.5, across=0.33, along=0.8)
         for i, tuned in enumerate(kinds):
             for j, backbone in enumerate(backbones):
                 some = table[(table["backbone"] == backbone) & (table["tuned"] == tuned)]
                 _scatter(axes[i][j], some, backbone, tuned)
-            axes[i][0].set_ylabel("Prediction: 1 \u2212 cosine")
+            # not every backbone is fine-tuned, so the first place of a row may be empty
+            drawn = next(ax for ax in axes[i] if ax.collections)
+            drawn.set_ylabel(f"{'Fine-tuned' if tuned else 'Zero-shot'}: 1 \u2212 cosine")
         page.label(style.score_label(facts), 0.4)
         page.legend(axes[0][0], 0.1, columns=6)
     return page.figure
@@ -150,17 +153,20 @@ def _scatter(ax: Any, table: "pd.DataFrame", backbone: str, tuned: bool) -> None
     if table.empty:
         ax.set_axis_off()
         return
-    colors = style.model_colors(table["model"])
+    colors, marks = style.model_colors(table["model"]), style.model_marks(table["model"])
     for model, color in colors.items():
         some = table[table["model"] == model]
-        ax.scatter(some["score"], some["value"], s=16, color=color, alpha=0.65, lw=0, label=style.model_name(model))
+        look = {"s": 11, "color": color, "marker": marks[model], "alpha": 0.65, "lw": 0}
+        ax.scatter(some["score"], some["value"], label=style.model_name(model), **look)
     try:
         a, b = table["value"].to_numpy(float), table["score"].to_numpy(float)
-        numbers = f"SRCC {stats.srcc(a, b):.3f}, PLCC {stats.plcc(a, b):.3f}, n = {len(table)}"
+        numbers = f"SRCC {stats.srcc(a, b):.3f}\nPLCC {stats.plcc(a, b):.3f}, n = {len(table)}".replace("-", "\u2212")
     except HlfError:
-        numbers = f"correlation undefined, n = {len(table)}"
-    ax.set_title(f"{row_name(backbone, tuned, str(table['zoo'].iloc[0]))}\n{numbers}", fontsize=8.5)
-    ax.set_xlim(-0.04, 1.04)
+        numbers = f"undefined\nn = {len(table)}"
+    ax.set_title(f"{row_name(backbone, False, str(table['zoo'].iloc[0]))}\n{numbers}", fontsize=7)
+    ax.set_xlim(-0.06, 1.06)
+    ax.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+    ax.tick_params(labelsize=7)
     if tuned:
         ax.plot([0, 1], [0, 1], color=style.MUTED, lw=0.8, ls="--", zorder=0)
         ax.set_ylim(-0.04, max(1.04, float(table["value"].max()) + 0.04))
@@ -180,13 +186,12 @@ def learning_curves(history: "pd.DataFrame", facts: Facts) -> "Figure":
     """
     if history.empty:
         raise HlfError("learning curves: the training history is empty")
-    order = list(expected.BACKBONE_NAMES)
-    backbones = sorted(history["backbone"].unique(), key=lambda b: (order.index(b) if b in order else len(order), b))
+    backbones = style.backbone_order(history["backbone"])
     with style.look():
         # the columns share their axes, so that five fit a printed page
-        page = style.new_page(7.2, 4.5, facts, "Fine-tuning of the backbones")
+        page = style.new_page(style.PRINT_WIDTH, 4.4, facts, "Fine-tuning of the backbones")
         right = 0.15 if len(backbones) > 1 else 2.5
-        axes = page.grid(2, len(backbones), left=0.6, bottom=0.95, right=right, across=0.15, along=0.2)
+        axes = page.grid(2, len(backbones), left=0.6, bottom=0.85, right=right, across=0.15, along=0.2)
         for j, backbone in enumerate(backbones):
             table = history[history["backbone"] == backbone].sort_values("epoch")
             axes[0][j].sharex(axes[1][j])
@@ -196,11 +201,11 @@ def learning_curves(history: "pd.DataFrame", facts: Facts) -> "Figure":
                     ax.sharey(first)
                 _curves(ax, table, what)
                 ax.tick_params(labelleft=j == 0, labelbottom=what == "srcc")
-            axes[0][j].set_title(row_name(str(backbone), True, facts.zoo), fontsize=8.5)
+            axes[0][j].set_title(row_name(backbone, False, facts.zoo), fontsize=8)
         axes[0][0].set_ylabel("Mean squared error")
         axes[1][0].set_ylabel("SRCC")
         page.figure.align_ylabels()
-        page.label("Epoch (0 = untouched)", 0.4)
+        page.label("Epoch (0 = untouched)", 0.36)
         page.legend(axes[0][0], 0.1, columns=3)
     return page.figure
 
@@ -209,9 +214,9 @@ def _curves(ax: Any, table: "pd.DataFrame", what: str) -> None:
     """Training and validation part of one backbone, "loss" or "srcc"."""
     from matplotlib.ticker import MaxNLocator
 
-    for part, color, mark in (("training", style.TRAIN_COLOR, "s"), ("validation", style.VALIDATION_COLOR, "o")):
+    for part, color, mark, line in (("training", style.FIRST, "s", "-"), ("validation", style.SECOND, "o", "--")):
         values = table[f"{'train' if part == 'training' else part}_{what}"]
-        ax.plot(table["epoch"], values, color=color, marker=mark, ms=3, lw=1.4, label=f"{part} part")
+        ax.plot(table["epoch"], values, color=color, marker=mark, ms=3, lw=1.4, ls=line, label=f"{part} part")
     best = int(table["epoch"].to_numpy()[int(table["validation_loss"].to_numpy().argmin())])
     ax.axvline(best, color=style.MUTED, lw=0.9, ls=":", label="lowest validation loss (kept)")
     ax.grid()

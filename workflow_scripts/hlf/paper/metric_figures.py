@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-# Okabe-Ito blue and orange, far apart in lightness too, so that a grey print still tells them apart
-ROW_BETTER, COLUMN_BETTER, ALIKE, UNDEFINED = "#0072B2", "#F0B429", "#E9EDF0", "#FFFFFF"
+# far apart in lightness too, so that a grey print still tells them apart
+ROW_BETTER, COLUMN_BETTER, ALIKE, UNDEFINED = style.FIRST.upper(), "#F0B429", "#E9EDF0", "#FFFFFF"
 # inches of a character of the row names at 7.5 points, a generous mean
 _CHARACTER = 0.055
 
@@ -45,7 +45,7 @@ def significance_matrix(comparisons: "pd.DataFrame", order: Sequence[str], facts
     if missing:
         raise HlfError(f"significance matrix: {len(missing)} pairs of rows were not compared, such as {missing[0]}")
     label = _CHARACTER * max(len(name) for name in names) + 0.15
-    side = min(0.45, (7.2 - label - 0.15) / (len(names) - 1))
+    side = min(0.45, (style.PRINT_WIDTH - label - 0.15) / (len(names) - 1))
     plot = side * (len(names) - 1)
     width = max(5.2, label + plot + 0.15)
     with style.look():
@@ -122,10 +122,10 @@ def metric_scatter_panel(
     top = 0.16 * lines
     rows = -(-len(names) // columns)
     with style.look():
-        width = max(5.2, 1.75 * columns + 0.5)
-        page = style.new_page(width, rows * (1.25 + top + 0.3) + 0.85, facts, "Metrics against the score, test part")
+        width = max(5.2, 1.675 * columns + 0.5)
+        page = style.new_page(width, rows * (1.25 + top + 0.3) + 0.81, facts, "Metrics against the score, test part")
         # room for the tick labels below each plot and the titles of the next one
-        axes = page.grid(rows, columns, left=0.6, bottom=1.1, top=top + 0.05, across=0.3, along=top + 0.3)
+        axes = page.grid(rows, columns, left=0.6, bottom=1.06, top=top + 0.05, across=0.3, along=top + 0.3)
         flat = [ax for row in axes for ax in row]
         for index, (ax, name) in enumerate(zip(flat, names, strict=False)):
             _panel(ax, wide[name].to_numpy(float), truth, name)
@@ -134,8 +134,8 @@ def metric_scatter_panel(
                 ax.set_ylabel("Score")
         for ax in flat[len(names) :]:
             ax.set_axis_off()
-        page.label("Value of the metric", 0.6)
-        page.label(style.score_label(facts), 0.38)
+        page.label("Across: value of the measure", 0.58)
+        page.label(f"Up: {style.score_label(facts).removeprefix('Score: ')}", 0.36)
         page.legend(flat[0], 0.1, columns=6)
     return page.figure
 
@@ -152,9 +152,10 @@ def _panel(ax: Any, values: "np.ndarray", truth: "pd.DataFrame", name: str) -> N
 
     good = np.isfinite(values)
     x, y, models = values[good], truth["score"].to_numpy(float)[good], truth["model"].to_numpy()[good]
+    marks = style.model_marks(truth["model"])
     for model, color in style.model_colors(truth["model"]).items():
-        of = models == model
-        ax.scatter(x[of], y[of], s=9, color=color, alpha=0.6, lw=0, label=style.model_name(model))
+        of, look = models == model, {"s": 9, "color": color, "marker": marks[model], "alpha": 0.6, "lw": 0}
+        ax.scatter(x[of], y[of], label=style.model_name(model), **look)
     try:
         numbers = f"SRCC {stats.srcc(x, y):.3f}, n = {len(x)}".replace("-", "\u2212")
         fit = stats.logistic4(x, y)
@@ -163,7 +164,7 @@ def _panel(ax: Any, values: "np.ndarray", truth: "pd.DataFrame", name: str) -> N
     if fit is not None and fit.status == "ok":
         along = np.linspace(x.min(), x.max(), 200)
         ax.plot(along, fit.curve(along), color=style.INK, lw=1.2)
-    ax.set_title("\n".join([*_wrapped(name), numbers]), fontsize=7.5)
+    ax.set_title("\n".join([*_wrapped(name), numbers]), fontsize=7)
     ax.set_ylim(-0.06, 1.06)
     ax.set_yticks([0.0, 0.5, 1.0])
     ax.xaxis.set_major_locator(MaxNLocator(nbins=3) if len(x) else NullLocator())

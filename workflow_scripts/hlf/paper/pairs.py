@@ -1,4 +1,4 @@
-"""Which pairs a reader should look at: the worst ones, and those about which HLF and an IQA metric disagree."""
+"""Pairs to look at: the worst ones, and all that a reader may sort by, such as where HLF and a measure disagree."""
 
 from typing import TYPE_CHECKING
 
@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PATHS = ("gt_path", "lr_path", "sr_path")
+MEASURES = ("lpips", "vif")  # of Table 2, whose ranks are set against those of HLF
 
 
 def worst_pairs(
@@ -40,82 +41,73 @@ def worst_pairs(
     return table.reset_index(drop=True)
 
 
-def worst_tagged_pairs(
+def pair_table(
     scores: "pd.DataFrame",
     pairs: "pd.DataFrame",
     metric_scores: "pd.DataFrame",
+    iqa: "pd.DataFrame",
     sr: "pd.DataFrame",
     backbone: str,
-    n: int,
 ) -> "pd.DataFrame":
-    """As `worst_pairs` for pairs whose SR model was told tags, with a column tags.
-
-    Wrong tags are what the paper blames for SeeSR's failures (paper 3.2), so they belong beside its worst pictures.
+    """Every scored pair with what a reader can sort pairs by.
 
     Args:
         scores: see `worst_pairs`, as are the next two.
         pairs: see there.
         metric_scores: see there.
-        sr: table `sr`, for the tags; rows without tags do not count.
+        iqa: table `iqa`; those of MEASURES that were measured are shown.
+        sr: table `sr`, for the tags. Wrong ones are what the paper blames for SeeSR's failures (paper 3.2).
         backbone: configuration name of the backbone.
-        n: rows at most.
-    """
-    told = sr.loc[sr["tags"].fillna("") != "", ["model", "image_id", "level", "tags"]]
-    named = scores.merge(told, on=["model", "image_id", "level"])
-    worst = worst_pairs(named, pairs, metric_scores, backbone, n)
-    return worst.merge(named[["pair_id", "tags"]], on="pair_id")
-
-
-def disagreements(
-    metric_scores: "pd.DataFrame",
-    iqa: "pd.DataFrame",
-    scores: "pd.DataFrame",
-    pairs: "pd.DataFrame",
-    backbone: str,
-    n: int,
-    metric: str = "vif",
-) -> "pd.DataFrame":
-    """Test pairs whose rank by HLF (tuned) and by an IQA metric differ most.
-
-    Args:
-        metric_scores: table `metric_scores`; only the test part, because training pairs are fitted.
-        iqa: table `iqa`.
-        scores: table `scores`, to see who was right.
-        pairs: table `pairs`, for the picture paths.
-        backbone: configuration name of the backbone.
-        n: rows at most.
-        metric: configuration name of the IQA metric.
 
     Returns:
-        Columns pair_id, image_id, level, model, score, prediction, value (of the metric), prediction_rank, metric_rank
-        (share of test pairs ranked less changed, 0 to 1), difference of the ranks, picture paths; largest first.
+        Columns of `worst_pairs`, tags ("" = the model reads none), and for each measured one of MEASURES its value and
+        `<name>_gap`: rank of HLF less rank of the measure among the test pairs that have both, in (-1, 1), ranks
+        growing with the change; NaN for training pairs, to whose scores HLF was fitted.
 
     Raises:
-        HlfError: the metric was not measured, or no test pair has both values.
+        HlfError: a scored pair is not in `pairs`.
     """
-    measured = iqa[(iqa["metric"] == metric) & iqa["value"].notna()]
-    if measured.empty:
-        raise HlfError(f"disagreements: metric '{metric}' was not measured; iqa holds {sorted(iqa['metric'].unique())}")
-    predicted = _predictions(metric_scores, backbone)
-    table = predicted[predicted["part"] == "test"].merge(measured[["pair_id", "value", "lower_better"]], on="pair_id")
-    known = scores.loc[scores["status"] == "complete", ["pair_id", "image_id", "level", "model", "score"]]
-    table = known.merge(table, on="pair_id")
-    if table.empty:
-        raise HlfError(
-            f"disagreements: no test pair has a score, a tuned prediction of {backbone} and a {metric} value"
-        )
-    largest = _ranked(table).sort_values(["size", "pair_id"], ascending=[False, True]).head(n)
-    return _joined(largest.drop(columns=["size", "part", "lower_better"]), pairs, list(PATHS)).reset_index(drop=True)
+    table = worst_pairs(scores, pairs, metric_scores, backbone, len(scores))
+    told = sr[["model", "image_id", "level", "tags"]]
+    table = table.merge(told, on=["model", "image_id", "level"], how="left").fillna({"tags": ""})
+    for name in MEASURES:
+        measured = iqa.loc[iqa["metric"] == name, ["pair_id", "value", "lower_better"]].dropna(subset=["value"])
+        if not measured.empty:
+            table = table.merge(measured, on="pair_id", how="left")
+            gaps = _gaps(table[(table["part"] == "test") & table["value"].notna() & table["prediction"].notna()])
+            table = table.drop(columns="lower_better").rename(columns={"value": name}).assign(**{f"{name}_gap": gaps})
+    return table
 
 
-def _ranked(table: "pd.DataFrame") -> "pd.DataFrame":
-    """Adds prediction_rank, metric_rank, difference and its size; both ranks grow with the change."""
+def _gaps(table: "pd.DataFrame") -> "pd.Series":
+    """Rank of HLF less that of the measure, as shares of the pairs; both ranks grow with the change."""
     # an IQA value that is better when higher is turned round
-    harm = table["value"].where(table["lower_better"], -table["value"])
-    predicted = (table["prediction"].rank() - 0.5) / len(table)
-    measured = (harm.rank() - 0.5) / len(table)
-    difference = predicted - measured
-    return table.assign(prediction_rank=predicted, metric_rank=measured, difference=difference, size=difference.abs())
+    harm = table["value"].where(table["lower_better"].astype(bool), -table["value"])
+    return (table["prediction"].rank() - harm.rank()) / len(table)
+
+
+def in_turn(table: "pd.DataFrame", first: int) -> list[int]:
+    """Rows of `pair_table` in the order in which a reader wants them, for a report that cannot hold them all.
+
+    By turns: the test pairs about which HLF and each measure disagree most, the pairs with the highest score, and those
+    of them with tags; of each list its next pair that did not come yet. The other test pairs follow by id.
+
+    Args:
+        table: of `pair_table`.
+        first: pairs of the training part, of which only the `first` with the highest score and the `first` of those
+            with tags come at all.
+    """
+    test = table[table["part"] == "test"]
+    by_score = table.sort_values(["score", "similarity", "pair_id"], ascending=[False, True, True])
+    lists = [by_score.head(first).index, by_score[by_score["tags"] != ""].head(first).index]
+    for name in MEASURES:
+        if f"{name}_gap" in table:
+            size = test[f"{name}_gap"].abs().rename("size")
+            far = test.assign(size=size).sort_values(["size", "pair_id"], ascending=[False, True])
+            lists.append(far.head(first).index)
+    longest = max((len(one) for one in lists), default=0)
+    turns = [int(one[place]) for place in range(longest) for one in lists if place < len(one)]
+    return list(dict.fromkeys([*turns, *map(int, test.sort_values("pair_id").index)]))
 
 
 def _predictions(metric_scores: "pd.DataFrame", backbone: str) -> "pd.DataFrame":

@@ -33,8 +33,8 @@ FIGURE1_CAPTION = (
     "by hand; an empty quadrant says so."
 )
 JITTER = 0.03  # largest shift of a drawn point along the fidelity axis
-_LEFT = 3.25  # inches of the plot
-_SR, _GT = 1.1, 0.62  # inches of an example's two pictures
+_LEFT = 2.75  # inches of the plot
+_SR, _GT = 1.0, 0.58  # inches of an example's two pictures
 
 
 def unmeasured(facts: Facts, measure_name: str, why: str) -> "Figure":
@@ -144,7 +144,7 @@ def figure1(
     """
     table, chosen = _joined(quality, scores), quadrants(quality, scores, pairs)
     with style.look():
-        page = style.new_page(8.2, 4.5, facts, "Quality and fidelity are two things")
+        page = style.new_page(style.PRINT_WIDTH, 4.5, facts, "Quality and fidelity are two things")
         ax = page.box(0.65, 1.0, _LEFT, 3.4)
         _cloud(ax, table, facts)
         lower = bool(table["lower_better"].iloc[0])
@@ -156,7 +156,7 @@ def figure1(
         page.legend(ax, 0.1, columns=min(5, table["model"].nunique()))
         for place, name in enumerate(QUADRANTS):
             row, column = divmod(place, 2)
-            x, y = _LEFT + 0.9 + 2.0 * column, 3.0 - 1.95 * row
+            x, y = _LEFT + 0.8 + 1.85 * column, 3.05 - 1.95 * row
             _example(page, x, y, name, chosen[chosen["quadrant"] == name], Path(root), measure_name)
     return page.figure
 
@@ -166,13 +166,13 @@ def _cloud(ax: Any, table: "pd.DataFrame", facts: Facts) -> None:
     from matplotlib.colors import to_rgba
 
     table = table.assign(x=table["fidelity"] + generator(facts.seed, "figure1").uniform(-JITTER, JITTER, len(table)))
-    colors = style.model_colors(table["model"])
+    colors, marks = style.model_colors(table["model"]), style.model_marks(table["model"])
     for model, color in colors.items():
         some = table[table["model"] == model]
-        ax.scatter(some["x"], some["value"], s=7, color=color, alpha=0.45, lw=0)
+        ax.scatter(some["x"], some["value"], s=7, color=color, marker=marks[model], alpha=0.45, lw=0)
         mean = some["fidelity"].mean(), some["value"].mean()
         name = f"{style.model_name(model)} (n = {len(some)})"
-        ax.plot(*mean, "o", ms=8, mfc=color, mec="white", mew=1.2, zorder=5, ls="none", label=name)
+        ax.plot(*mean, marks[model], ms=8, mfc=color, mec="white", mew=1.2, zorder=5, ls="none", label=name)
         if len(some) > 2:
             spread = np.cov(some["fidelity"].to_numpy(float), some["value"].to_numpy(float))
             ax.add_patch(_ellipse(mean, spread, fc=to_rgba(color, 0.1), ec=color, lw=1.4, zorder=4))

@@ -1,17 +1,16 @@
-"""The report of a run: one HTML file that opens offline, with every table, figure and the pairs to look at."""
+"""The report of a run: one HTML file that opens offline, from a summary of one screen to every table and figure."""
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from hlf.errors import HlfError
 from hlf.files import write_text
 from hlf.paper import style
+from hlf.paper.album import Album, embed
 from hlf.paper.facts import HUMAN, Facts
 from hlf.paper.formats import View, view
+from hlf.paper.summary import Headline
 from hlf.paper.tables import READING
 
 if TYPE_CHECKING:
@@ -30,10 +29,12 @@ class TableSection:
         best: see `formats.view`, as are the next two.
         second: see there.
         headings: see there.
-        folded: show the rows only when asked for; for long tables.
+        lead: rows to show when the table is long; all others are shown when asked for. None: all rows at once.
         digits: see `formats.view`.
+        origin: run, source of the votes, number of pairs and seed behind the table; that of the report when empty.
     """
 
+    kind: ClassVar[str] = "table"
     key: str
     title: str
     frame: "pd.DataFrame"
@@ -41,8 +42,21 @@ class TableSection:
     best: Mapping[str, str] | None = None
     second: bool = False
     headings: Mapping[str, str] | None = None
-    folded: bool = False
+    lead: "pd.Series | None" = None
     digits: Mapping[str, int] | None = None
+    origin: str = ""
+
+    def shown(self) -> View:
+        """All its cells."""
+        # best of all kinds of rows together would compare what is not alike
+        best = {} if self.lead is not None and self.lead.any() else self.best
+        return view(self.frame, best, self.second, self.headings, self.digits)
+
+    def first(self) -> View | None:
+        """Cells of the rows that are shown at once, if not all are."""
+        if self.lead is None or not self.lead.any():
+            return None
+        return view(self.frame[self.lead], self.best, self.second, self.headings, self.digits)
 
 
 @dataclass(frozen=True)
@@ -55,13 +69,41 @@ class FigureSection:
         png: file written by `style.save_figure`.
         caption: what the reader sees, and how to read it.
         alt: what it shows, for readers who do not see it; the caption when empty.
+        origin: as of a table; the figure itself bears the stamp.
     """
 
+    kind: ClassVar[str] = "figure"
     key: str
     title: str
     png: Path
     caption: str
     alt: str = ""
+    origin: str = ""
+
+
+@dataclass(frozen=True)
+class Note:
+    """A sentence in place of a part that is not there."""
+
+    kind: ClassVar[str] = "note"
+    text: str
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """Tables and figures that belong together.
+
+    Attributes:
+        key: short word for the anchor.
+        short: name in the navigation.
+        title: heading, with the section of the paper where it has one.
+        parts: in the order shown.
+    """
+
+    key: str
+    short: str
+    title: str
+    parts: "Sequence[TableSection | FigureSection | Note]"
 
 
 @dataclass(frozen=True)
@@ -71,40 +113,33 @@ class Report:
     Attributes:
         counts: what -> number, such as "GT images" -> 128, in the order shown.
         config: merged configuration, nested as in the YAML file.
-        tables: correlation tables and the like.
-        figures: figures.
-        absent: sentences on figures that could not be drawn.
-        strata: table `strata`, or None.
-        worst: rows of `pairs.worst_pairs`, or None.
-        tagged: rows of `pairs.worst_tagged_pairs`, or None.
-        disagreements: rows of `pairs.disagreements`, or None.
-        metric: name of the IQA metric in `disagreements`.
+        chapters: tables and figures.
+        headlines: of `summary.headlines`.
+        findings: table of the paper's findings, or None; its column verdict is counted in the summary.
+        album: pairs of the viewer, or None.
+        metric: name of the backbone behind HLF in the viewer.
         versions: package -> version; see `hlf.versions`.
         costs: the cost sheet; the page marks where it begins and ends, since it alone differs between equal runs.
     """
 
     counts: Mapping[str, int]
     config: Mapping[str, Any]
-    tables: Sequence[TableSection] = ()
-    figures: Sequence[FigureSection] = ()
-    absent: Sequence[str] = ()
-    strata: "pd.DataFrame | None" = None
-    worst: "pd.DataFrame | None" = None
-    tagged: "pd.DataFrame | None" = None
-    disagreements: "pd.DataFrame | None" = None
-    metric: str = "VIF"
+    chapters: Sequence[Chapter] = ()
+    headlines: Sequence[Headline] = ()
+    findings: TableSection | None = None
+    album: Album | None = None
+    metric: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     costs: TableSection | None = None
 
 
-def write_report(path: str | Path, facts: Facts, report: Report, root: str | Path) -> None:
+def write_report(path: str | Path, facts: Facts, report: Report) -> None:
     """Write the report as one self-contained HTML file; equal inputs give equal bytes.
 
     Args:
         path: the HTML file.
         facts: provenance; its stamp stands on top of the page.
         report: the parts.
-        root: results folder of the run, to which the paths of pair pictures are relative.
 
     Raises:
         HlfError: a picture is missing or the file cannot be written.
@@ -113,87 +148,48 @@ def write_report(path: str | Path, facts: Facts, report: Report, root: str | Pat
     from markupsafe import Markup
 
     here = Path(__file__).parent
-    pictures = _Pictures(Path(root))
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(here), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
+    # report_parts.html.j2 holds the macros that the page is made of
+    css, script = (Markup((here / name).read_text(encoding="utf8")) for name in ("report.css", "report.js"))
     text = environment.get_template("report.html.j2").render(
         facts=facts,
         report=report,
-        css=Markup((here / "report.css").read_text(encoding="utf8")),
+        css=css,
+        script=script,
+        embed=embed,
         config=_flat(report.config),
-        tables=[(s, _shown(s)) for s in report.tables],
-        costs=None if report.costs is None else _shown(report.costs),
-        figures=[(section, *pictures.figure(section.png)) for section in report.figures],
-        strata=None if report.strata is None else _strata(report.strata),
-        worst=_cards(report.worst, pictures, "worst"),
-        tagged=_cards(report.tagged, pictures, "tagged"),
-        disagreements=_cards(report.disagreements, pictures, "disagreement"),
+        verdicts=_verdicts(report.findings),
+        present={p.key: _short(p.title) for c in report.chapters for p in c.parts if not isinstance(p, Note)},
         who="people" if facts.votes == HUMAN else f"{facts.votes} observers",
         model_name=style.model_name,
+        colors=style.model_colors(_models(report.album)),
     )
     write_text(path, text)
 
 
-def _shown(section: TableSection) -> View:
-    return view(section.frame, section.best, section.second, section.headings, section.digits)
+def _short(title: str) -> str:
+    """The start of a title by which people call the part.
+
+    >>> _short("Table 2. Measures against scores"), _short("Agreement: do people agree?")
+    ('Table 2', 'Agreement')
+    """
+    return title.split(":")[0].split(". ")[0]
 
 
-class _Pictures:
-    """Data URIs of pictures, each file read once; a GT stands in several pairs."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.known: dict[Path, tuple[str, int, int]] = {}
-
-    def pair(self, relative: str) -> tuple[str, int, int]:
-        return self.figure(self.root / relative)
-
-    def figure(self, path: Path) -> tuple[str, int, int]:
-        """Data URI, width and height in pixels of a PNG file."""
-        from PIL import Image
-
-        if path not in self.known:
-            try:
-                data = path.read_bytes()
-                with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
-                    width, height = picture.size
-            except OSError as error:
-                raise HlfError(f"report: picture {path} is missing or no PNG ({error}); make it again") from error
-            self.known[path] = ("data:image/png;base64," + base64.b64encode(data).decode(), width, height)
-        return self.known[path]
-
-
-def _cards(table: "pd.DataFrame | None", pictures: _Pictures, kind: str) -> list[dict[str, Any]]:
-    """Rows of a pair table with their pictures and an anchor; NaN becomes None, which the template can test."""
-    if table is None:
+def _verdicts(findings: TableSection | None) -> list[tuple[str, int]]:
+    """Each verdict with the number of findings that have it, in a fixed order."""
+    if findings is None:
         return []
-    cards = []
-    for index, record in enumerate(table.to_dict("records"), start=1):
-        row: dict[str, Any] = {str(k): (None if v != v else v) for k, v in record.items()}
-        cards.append(
-            row
-            | {
-                "anchor": f"{kind}-{index}",
-                "gt": pictures.pair(row["gt_path"])[0],
-                "sr": pictures.pair(row["sr_path"])[0],
-                "size": pictures.pair(row["sr_path"])[1:],
-            }
-        )
-    return cards
+    counts = findings.frame["verdict"].value_counts()
+    return [(verdict, int(counts.get(verdict, 0))) for verdict in ("shown", "not shown", "opposite")]
 
 
-def _strata(strata: "pd.DataFrame") -> View:
-    """The strata table with its two edges as one column, short strata marked by `status`."""
-    table = strata.copy()
-    edges = [f"{low:.3f}\u00a0to\u00a0{high:.3f}" for low, high in zip(table["low"], table["high"], strict=True)]
-    table.insert(2, "similarity", edges)
-    table["model"] = table["model"].map(style.model_name)
-    table["status"] = [
-        "ok" if t >= w else f"{w - t} short" for t, w in zip(table["taken"], table["wanted"], strict=True)
-    ]
-    return view(table.drop(columns=["low", "high"]))
+def _models(album: Album | None) -> list[str]:
+    pairs = [pair for scene in album.scenes for pair in scene.pairs] if album else []
+    return style.model_order(pair["model"] for pair in pairs)
 
 
 def _flat(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

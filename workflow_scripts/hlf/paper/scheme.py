@@ -17,7 +17,7 @@ def figure5(facts: Facts) -> "Figure":
     Args: facts, provenance for stamp and small print; the drawing itself does not depend on the run.
     """
     with style.look():
-        page = style.new_page(7.2, 2.75, facts, "HLF metric: method scheme")
+        page = style.new_page(style.PRINT_WIDTH, 2.75, facts, "HLF metric: method scheme")
         ax = page.box(0.1, 0.0, 7.0, 2.7)
         ax.set_xlim(0, 71)
         ax.set_ylim(0, 27)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hlf.columns import level_name
 from hlf.errors import HlfError
 from hlf.images import read_image
 from hlf.paper import style
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 # inches of one line of the pair sheet: a picture of 1.42, two lines of text, a gap
 _LINE_HEIGHT = 1.85
+# points of a row's label and of a picture's caption at print width
+_LABEL, _CAPTION = 6.5, 6.5
 
 
 @dataclass(frozen=True)
@@ -50,18 +53,18 @@ def contact_sheet(rows: "Sequence[SheetRow]", facts: Facts) -> "Figure":
     models = style.model_order(rows[0].sr)
     if any(set(row.sr) != set(models) for row in rows):
         raise HlfError(f"contact sheet: every row must show the same SR models, the first one has {models}")
-    headers = ["LR (nearest \u00d74)", "bicubic", *(style.model_name(m) for m in models), "GT"]
+    headers = ["LR\n(nearest \u00d74)", "bicubic", *(style.model_name(m) for m in models), "GT"]
     with style.look():
         page = style.new_page(
-            1.5 * len(headers) + 0.4, 1.5 * len(rows) + 0.25, facts, "What the SR models make of the LR images"
+            1.5 * len(headers) + 0.5, 1.5 * len(rows) + 0.5, facts, "What the SR models make of the LR images"
         )
-        axes = page.grid(len(rows), len(headers), left=0.45, bottom=0.05, right=0.1, across=0.08, along=0.08)
+        axes = page.grid(len(rows), len(headers), left=0.55, bottom=0.05, right=0.1, top=0.5, across=0.08, along=0.08)
         for i, row in enumerate(rows):
             for j, picture in enumerate(_row_pictures(row, models)):
                 show(axes[i][j], picture)
-            axes[i][0].set_ylabel(row.label, fontsize=7.5)
+            axes[i][0].set_ylabel(row.label, fontsize=_LABEL * page.grow)
         for j, header in enumerate(headers):
-            axes[0][j].set_title(header, loc="center", fontsize=9)
+            axes[0][j].set_title(header, loc="center", fontsize=7 * page.grow)
     return page.figure
 
 
@@ -80,7 +83,7 @@ def pair_sheet(worst: "pd.DataFrame", root: str | Path, facts: Facts, n: int = 1
     """GT and SR side by side for the first `n` rows of `worst`, three pairs in a line.
 
     Args:
-        worst: rows of `pairs.worst_pairs`: pair_id, model, score, prediction (NaN = none), gt_path, sr_path.
+        worst: rows of `pairs.worst_pairs`: image_id, level, model, score, prediction (NaN = none), gt_path, sr_path.
         root: results folder of the run, to which the paths are relative.
         facts: provenance for stamp and small print.
         n: pairs to show at most.
@@ -103,8 +106,11 @@ def pair_sheet(worst: "pd.DataFrame", root: str | Path, facts: Facts, n: int = 1
             for ax, key in ((left, "gt_path"), (right, "sr_path")):
                 show(ax, read_image(Path(root) / row[key]))
             prediction = "" if row["prediction"] != row["prediction"] else f", HLF {row['prediction']:.2f}"
-            left.set_title(f"{short(str(row['pair_id']))}\nGT", fontsize=7)
-            right.set_title(f"score {row['score']:.2f}{prediction}\n{style.model_name(row['model'])}", fontsize=7)
+            # the two captions stand side by side, so neither may be wider than its picture
+            gt = f"{short(str(row['image_id']), 19)}\nGT, level {level_name(row['level'])}"
+            left.set_title(gt, fontsize=_CAPTION * page.grow)
+            sr = f"{style.model_name(row['model'])}\nscore {row['score']:.2f}{prediction}"
+            right.set_title(sr, fontsize=_CAPTION * page.grow)
     return page.figure
 
 

@@ -18,8 +18,8 @@ STUDY_VOTES_CAPTION = (
     "yes rate by place in the sitting with 95 % intervals over people, beside the mean score of the pairs shown there, "
     "from which tired people would drift away; and the reaction time by score of the pair, where times are known."
 )
-# Okabe-Ito: counted people, people left out, yes rate
-KEPT, OUT, MEAN = "#0072B2", "#D55E00", "#009E73"
+# counted people, people left out
+KEPT, OUT = style.FIRST, style.SECOND
 
 
 def study_votes(votes: "pd.DataFrame", scores: "pd.DataFrame", facts: Facts, n_boot: int, seed: int) -> "Figure":
@@ -43,7 +43,9 @@ def study_votes(votes: "pd.DataFrame", scores: "pd.DataFrame", facts: Facts, n_b
     who = "people" if facts.votes == HUMAN else f"{facts.votes} observers"
     with style.look():
         rows, columns = (2, 2) if len(times) else (1, 3)
-        page = style.new_page(7.2, 2.6 * rows, facts, f"The votes of {votes['participant'].nunique()} {who}")
+        page = style.new_page(
+            style.PRINT_WIDTH, 2.6 * rows, facts, f"The votes of {votes['participant'].nunique()} {who}"
+        )
         axes = page.grid(rows, columns, left=0.6, bottom=0.6, top=0.3, across=0.65, along=0.85)
         flat = [ax for line in axes for ax in line]
         _votes_per_pair(flat[0], scores)
@@ -93,8 +95,8 @@ def _order(ax: Any, table: "pd.DataFrame") -> None:
     from matplotlib.ticker import MaxNLocator
 
     place = table["place"]
-    ax.vlines(place, table["low"], table["high"], color=MEAN, lw=1.4)
-    ax.plot(place, table["mean"], "o", ms=4, color=MEAN, label="votes")
+    ax.vlines(place, table["low"], table["high"], color=KEPT, lw=1.4)
+    ax.plot(place, table["mean"], "o", ms=4, color=KEPT, label="votes")
     ax.plot(place, table["expected"], color=style.MUTED, lw=1.0, ls="--", label="pairs' scores")
     ax.set_ylim(-0.04, 1.3)
     ax.set_yticks([0, 0.5, 1])

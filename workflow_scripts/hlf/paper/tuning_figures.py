@@ -146,7 +146,7 @@ def _grid(rows: "pd.DataFrame", root: str | Path, facts: Facts, title: str, rule
             axes = [page.box(0.45 + j * (_SIDE + 0.08), bottom, _SIDE, _SIDE) for j in range(len(heads))]
             for ax, picture in zip(axes, _pictures(row, Path(root)), strict=True):
                 show(ax, picture)
-            axes[0].set_ylabel(f"{short(str(row['image_id']), 20)}\nlevel {row['level']}", fontsize=7.5)
+            axes[0].set_ylabel(f"{short(str(row['image_id']), 20)}\nlevel {row['level']}", fontsize=7)
             for ax, value in ((axes[1], row["before"]), (axes[2], row["after"])):
                 ax.set_xlabel(f"mean HLF {value:.3f}", fontsize=7.5, labelpad=2)
             for ax, head in zip(axes, heads if i == 0 else (), strict=False):
@@ -188,27 +188,28 @@ def tuning_curves(histories: "Mapping[str, pd.DataFrame]", facts: Facts) -> "Fig
         raise HlfError("tuning curves: no variant was trained; put an alpha into tuning.variants")
     names = variant_order(set(histories))
     with style.look():
-        page = style.new_page(7.2, 3.2, facts, "Fine-tuning of SeeSR with the HLF loss")
-        axes = page.grid(1, 2, left=0.65, bottom=0.95, across=0.75, right=0.2)[0]
+        page = style.new_page(style.PRINT_WIDTH, 3.1, facts, "Fine-tuning of SeeSR with the HLF loss")
+        axes = page.grid(1, 2, left=0.65, bottom=0.85, across=0.75, right=0.2)[0]
         for index, name in enumerate(names):
             need(histories[name], ("step", "loss_ori", "loss_hlf", "skipped"), f"history of {name}")
             table = histories[name][histories[name]["skipped"] == 0].sort_values("step")
             need(table, ("step",), f"history of {name} without skipped steps")
-            color = style.SPARE_COLORS[index % len(style.SPARE_COLORS)]
+            color = (style.FIRST, style.SECOND, style.THIRD, style.MUTED)[index % 4]
+            line = ("-", "--", ":", "-.")[index % 4]
             for ax, column in zip(axes, ("loss_ori", "loss_hlf"), strict=True):
-                _curve(ax, table["step"], table[column], label(name), color)
+                _curve(ax, table["step"], table[column], label(name), color, line)
         axes[0].set_title(r"Diffusion loss $\mathcal{L}_\mathrm{ori}$")
         axes[1].set_title(r"$\mathcal{L}_\mathrm{HLF}$, not multiplied by $\alpha$")
         for ax in axes:
             ax.grid()
         axes[0].set_ylabel("Loss")
-        page.label("Optimiser step", 0.4)
+        page.label("Optimiser step", 0.36)
         page.legend(axes[0], 0.1, columns=4)
     return page.figure
 
 
-def _curve(ax: Any, steps: "pd.Series", losses: "pd.Series", name: str, color: str) -> None:
+def _curve(ax: Any, steps: "pd.Series", losses: "pd.Series", name: str, color: str, line: str) -> None:
     window, every = max(1, len(steps) // _SMOOTH), -(-len(steps) // _POINTS)
     smooth = losses.rolling(window, min_periods=1).mean()
     ax.plot(steps[::every], losses[::every], color=color, lw=0.6, alpha=0.3)
-    ax.plot(steps[::every], smooth[::every], color=color, lw=1.6, zorder=3, label=name)
+    ax.plot(steps[::every], smooth[::every], color=color, lw=1.6, ls=line, zorder=3, label=name)
