@@ -42,7 +42,7 @@ def test_the_configuration_accepts_it_with_its_options_and_refuses_wrong_ones(co
     for options, words in [
         ({"gain": 2}, "sr.repeat.gain is 2, expected a number from 0 to 1"),
         ({"gain": "1"}, "sr.repeat.gain is '1', expected a number"),
-        ({"gian": 1}, "model 'repeat' has no option 'gian', expected one of: gain, mode"),
+        ({"gian": 1}, "model 'repeat' has no option 'gian', expected one of gain, mode"),
         ([], r"sr.repeat is \[\], allowed is type"),
     ]:
         wrong = copy.deepcopy(config)

@@ -1,6 +1,7 @@
 """Command `hlf iqa`: pairs by name, failures told, and the number that workflow and library give too."""
 
 import ast
+import re
 from pathlib import Path
 
 import numpy as np
@@ -39,11 +40,22 @@ def call(folder, *options, metrics=("psnr",)):
 def test_pairs_are_found_by_name_and_the_others_are_listed(folders, capsys):
     assert call(folders, metrics=("psnr", "ssim")) == 1
     told = capsys.readouterr()
+    assert len(re.findall(r"^psnr: mean \d+\.\d{4} of \d+ pictures, higher is better$", told.out, re.MULTILINE)) == 1
     assert "d_X.png has no partner" in told.err and "c.png has no partner" in told.err
     assert "4 values" in told.out and "2 without a partner" in told.out
     table = pd.read_csv(folders / "out.csv")
     assert [path.rsplit("/", 1)[-1] for path in table["image"]] == ["a_X.png", "b_X.png"] * 2
     assert table["metric"].tolist() == ["psnr", "psnr", "ssim", "ssim"] and (table["status"] == "ok").all()
+
+
+def test_many_pictures_without_a_partner_are_counted_and_means_are_told(folders, capsys):
+    for number in range(9):
+        write_png(folders / f"gt/more{number}.png", np.zeros((48, 64, 3), np.uint8))
+    assert call(folders) == 1
+    told = capsys.readouterr()
+    assert told.err.count("has no partner") == 5 and "and 6 more pictures have no partner" in told.err
+    mean = pd.read_csv(folders / "out.csv")["value"].mean()
+    assert f"psnr: mean {mean:.4f} of 2 pictures, higher is better" in told.out
 
 
 def test_failures_are_rows_and_the_exit_code_says_so(folders, capsys):

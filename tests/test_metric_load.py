@@ -220,7 +220,8 @@ try:
 except hlf.HlfError as error:
     print(error)
 """
-    words = "backbone dinov2 needs package transformers, which is not installed; pip install 'hlf[metric]'"
+    words = "backbone dinov2 needs package transformers, which is not installed; "
+    words += "pip install '.[metric]' in a checkout of hlf"
     assert fresh(code, tmp_path).strip() == words
 
 

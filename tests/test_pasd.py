@@ -27,7 +27,7 @@ def zoo(tmp_path_factory):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"step": 5}, "model 'pasd' has no option 'step', expected one of: steps, guidance_scale"),
+        ({"step": 5}, "model 'pasd' has no option 'step', expected one of steps, guidance_scale"),
         ({"steps": 0}, r"sr.pasd.steps is 0, expected a whole number from 1 to 1000"),
         ({"added_noise_level": 1000}, r"sr.pasd.added_noise_level is 1000, expected a whole number from 0 to 999"),
         ({"noise_level_reading": "both"}, r"sr.pasd.noise_level_reading is 'both', expected grid or exact"),

@@ -243,6 +243,9 @@ def test_plan_of_the_paper_where_no_data_is(project: Path, monkeypatch, capsys) 
     ):
         assert said in text, said
     assert "27,219  SR images" in text and "NVIDIA" in text and max(map(len, text.splitlines())) <= 160
+    assert main(["plan", "sampling", "--configfile", "config.paper.yaml"]) == 0
+    text = capsys.readouterr().out
+    assert "data/koniq10k/" in text and "data/coco/" not in text and "data/votes.csv" not in text
     # every job that notes its time notes it where the reader finds it
     jobs = dry_run(project, [], [project / "config.paper.yaml"])
     strangers = {(j.step, j.model) for j in jobs if j.step in STEPS} - {

@@ -166,7 +166,9 @@ def test_a_tampered_package_is_noticed(package: Path, capsys: pytest.CaptureFixt
     (package / "more.txt").write_text("x")
     capsys.readouterr()
     assert hlf(["release", "check", str(package)]) == 1
-    said = capsys.readouterr().out
+    told = capsys.readouterr()
+    said = told.err
+    assert told.out.endswith("3 problems\n") and said.count("hlf: ") == said.count("\n") == 3
     for sentence in ("CITATION.cff is missing", "more.txt is not listed", "train.parquet is not the file"):
         assert sentence in said
     assert subprocess.run(["sha256sum", "-c", NAME], cwd=package, capture_output=True, check=False).returncode == 1

@@ -129,7 +129,7 @@ def test_failures_and_lonely_pictures_are_rows(folders, capsys):
 def test_fail_on_missing_scores_nothing(folders, capsys):
     (folders / "gt/e.png").unlink()
     assert call(folders, "--fail-on-missing") == 2
-    assert "1 pictures have no partner, nothing was scored" in capsys.readouterr().err
+    assert "1 pictures have no partner, so nothing was scored" in capsys.readouterr().err
     assert not (folders / "out.csv").exists()
 
 
@@ -195,12 +195,11 @@ def test_a_gt_of_another_size_is_resized_when_asked(folders):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("-m", "hlf-dinov2", "hlf-dinov2"), "a metric is named twice: hlf-dinov2, hlf-dinov2"),
+        (("-m", "hlf-dinov2", "hlf-dinov2"), r"a metric is named twice \(hlf-dinov2, hlf-dinov2\); name each once"),
         (("-m", "hlf-pe", "--weights", "{model}"), "--weights of backbone dinov2 belong to no metric of -m"),
         (("--weights", "{model}", "{model}"), "--weights name one backbone twice"),
         (("--weights", "nowhere"), "nowhere/config.json does not exist"),
         (("-m", "psnr", "--weights", "{model}"), "expected one folder for each of the HLF metrics"),
-        (("--batch-size", "0"), "batch_size: expected a whole number from 1, got 0"),
         (("--zoo-folder", "nowhere"), "nowhere/dinov2/config.json does not exist"),
         (("-o", "out.txt"), "output out.txt: expected a name ending in .csv"),
         (("--suffix", "_Y"), "holds no image|give --suffix if names differ"),

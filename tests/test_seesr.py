@@ -32,7 +32,7 @@ def zoo(tmp_path_factory):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"step": 5}, "model 'seesr' has no option 'step', expected one of: steps, guidance_scale"),
+        ({"step": 5}, "model 'seesr' has no option 'step', expected one of steps, guidance_scale"),
         ({"steps": 0}, r"sr.seesr.steps is 0, expected a whole number from 1 to 1000"),
         ({"steps": "many"}, r"sr.seesr.steps is 'many', expected a whole number"),
         ({"steps": 2.5}, r"sr.seesr.steps is 2\.5, expected a whole number"),

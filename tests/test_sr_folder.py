@@ -234,8 +234,6 @@ def test_limit_shard_and_suffix(hlf, tmp_path):
     ("options", "words"),
     [
         (["--shard", "4/3"], "shard is 4/3"),
-        (["--limit", "0"], "limit is 0"),
-        (["--batch-size", "0"], "batch size is 0"),
         (["--tile", "8"], "tile 8 with overlap 16"),
         (["--option", "variant=L"], "model 'bsrgan' has no option 'variant'"),
     ],
@@ -246,13 +244,31 @@ def test_impossible_settings_are_one_sentence(hlf, tmp_path, options, words):
     assert code == 2 and words in err and err.count("\n") == 1
 
 
+@pytest.mark.parametrize(("settings", "words"), [({"limit": 0}, "limit is 0"), ({"batch_size": 0}, "batch size is 0")])
+def test_impossible_settings_of_the_library_too(tmp_path, settings, words):
+    put(tmp_path / "in" / "a.png")
+    with pytest.raises(HlfError, match=f"{words}, expected at least 1"):
+        upscale_folder(
+            tmp_path / "in",
+            tmp_path / "out",
+            load_upscaler("bicubic", "mini", "", "cpu", "fp32", {}),
+            FolderRun(**settings),
+        )
+
+
 @pytest.mark.parametrize(
-    "options", [["--tile", "-1"], ["--tile", "x"], ["--shard", "2"], ["--option", "x"], ["--precision", "fp8"]]
-)
-def test_arguments_of_the_wrong_form_show_the_usage(hlf, capsys, options):
+    "options",
+    [
+        ["--tile", "-1"], ["--tile", "x"], ["--shard", "2"], ["--option", "x"], ["--precision", "fp8"],
+        ["--limit", "0"], ["--batch-size", "0"],
+    ],
+)  # fmt: skip
+def test_arguments_of_the_wrong_form_are_one_sentence(hlf, capsys, options):
     with pytest.raises(SystemExit) as caught:
         hlf(*options)
-    assert caught.value.code == 2 and "usage: hlf sr" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert caught.value.code == 2 and told.endswith("see `hlf sr -h`\n") and told.count("\n") == 1
+    assert f"got '{options[1]}'" in told or f"{options[0]} is '{options[1]}'" in told
 
 
 def test_options_of_a_model_and_automatic_tiles(hlf, tmp_path):

@@ -28,7 +28,7 @@ def zoo(tmp_path_factory):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"step": 5}, "model 'stablesr' has no option 'step', expected one of: variant, steps"),
+        ({"step": 5}, "model 'stablesr' has no option 'step', expected one of variant, steps"),
         ({"steps": 0}, r"sr.stablesr.steps is 0, expected a whole number from 1 to 1000"),
         ({"decoder_weight": -1}, r"sr.stablesr.decoder_weight is -1, expected a number from 0 to 10"),
         ({"color_fix": "lab"}, r"sr.stablesr.color_fix is 'lab', expected adain or wavelet or none"),

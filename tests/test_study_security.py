@@ -3,6 +3,7 @@
 import http.client
 import logging
 import re
+import subprocess
 import threading
 import time
 from contextlib import contextmanager
@@ -768,6 +769,15 @@ def test_files_of_a_study_are_the_owners_alone(tmp_path):
     (study.path / "secret.key").chmod(0o640)
     with pytest.raises(HlfError, match="can be read by others"):
         folder.open_folder(study.path)
+
+
+def test_a_study_within_a_checkout_is_not_committed_by_mistake(tmp_path):
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    folder.init_study(tmp_path / "study", "t")
+    shown = subprocess.run(
+        ["git", "-C", str(tmp_path), "status", "--short"], capture_output=True, text=True, check=True
+    )
+    assert shown.stdout == ""
 
 
 def test_what_lies_in_the_database_opens_nothing(site):

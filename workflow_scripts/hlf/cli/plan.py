@@ -7,38 +7,38 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from hlf import config as hlf_config
 from hlf.cli import plan_text
-from hlf.cli.options import Commands, checkout
+from hlf.cli.options import add_configfile, add_json, checkout, natural, number
+from hlf.cli.parser import Commands, add_command
 from hlf.costs.plan import plan
 from hlf.costs.schedule import Job, jobs_of
 from hlf.errors import HlfError
 from hlf.files import read_json
 
+READERS = {"koniq10k": "prepare_images", "coco": "choose_training", "votes": "import_votes"}  # rules that read data
 UNLIMITED = "1000000"  # cores and GPUs of the dry run, so that jobs ask for what they would like
 
 
 def add(commands: Commands) -> None:
     """Arguments of `hlf plan`."""
-    parser = commands.add_parser(
-        "plan",
-        help="what a run would do and cost, before anything starts",
-        description="Jobs that `snakemake` would run now, and an estimate of hours, disk and memory from measured "
-        "costs. Nothing is started or written.",
-    )
+    parser = add_command(
+        commands, "plan", "tell what a run would do and cost, before anything starts", run,
+        "hlf plan table2 --configfile config.paper.yaml --gpus 4 --cores 32",
+        more="Jobs that `snakemake` would run now, and hours, disk and memory from measured costs; nothing is written.",
+    )  # fmt: skip
     option = parser.add_argument
     option("targets", nargs="*", metavar="TARGET", help="rules or files, as snakemake takes them (default: all)")
-    option("--configfile", nargs="+", action="extend", default=[], type=Path, metavar="FILE", help="overlays")
-    option("--cores", type=_natural, default=_cores(), help="cores that jobs share (default: %(default)s)")
-    option("--gpus", type=_natural, default=1, help="GPUs that jobs share (default: %(default)s)")
+    add_configfile(parser, "none")
+    option("--cores", type=natural, default=_cores(), metavar="N", help="cores that jobs share (default: %(default)s)")
+    option("--gpus", type=natural, default=1, metavar="N", help="GPUs that jobs share (default: %(default)s)")
     option("--gpu-hour-price", type=_price, metavar="PRICE", help="price of a GPU-hour, in any currency")
-    option("--json", action="store_true", help="print JSON")
-    parser.set_defaults(function=run)
+    add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -46,7 +46,10 @@ def run(args: argparse.Namespace) -> int:
     root = checkout()
     overlays = [path.resolve() for path in args.configfile]
     config = hlf_config.load(root, overlays)
-    found = plan(config, dry_run(root, args.targets, overlays), args.cores, args.gpus)
+    if sys.stderr.isatty():
+        print("asking snakemake what would run ...", file=sys.stderr)
+    jobs = dry_run(root, args.targets, overlays)
+    found = plan(config, jobs, args.cores, args.gpus)
     about: dict[str, Any] = {
         "run": config["run"],
         "zoo": config["zoo"]["use"],
@@ -54,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         "targets": args.targets or ["all"],
         "price": args.gpu_hour_price,
         "free_gb": shutil.disk_usage(_existing(root / "results" / config["run"])).free / 1e9,
-        "missing": missing(config, root),
+        "missing": missing(config, root, {job.step for job in jobs}),
     }
     if args.json:
         print(json.dumps(plan_text.as_json(found, about), indent=1))
@@ -75,7 +78,9 @@ def dry_run(root: Path, targets: Sequence[str], overlays: Sequence[Path]) -> lis
         HlfError: Snakemake is not installed, or refuses; with its reason.
     """
     if find_spec("snakemake") is None:
-        raise HlfError("plan needs package snakemake, which is not installed; pip install 'hlf[workflow]'")
+        raise HlfError(
+            "plan needs package snakemake, which is not installed; pip install '.[workflow]' in a checkout of hlf"
+        )
     limits = ["--cores", UNLIMITED, "--resources", f"gpu={UNLIMITED}"]
     configs = ["--configfile", *map(str, overlays)] if overlays else []
     with tempfile.TemporaryDirectory(prefix="hlf-plan-") as folder:
@@ -86,7 +91,9 @@ def dry_run(root: Path, targets: Sequence[str], overlays: Sequence[Path]) -> lis
             [sys.executable, *words], cwd=root, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
         )
         if done.returncode or not answer.is_file():
-            raise HlfError(f"snakemake refuses to plan in {root}: {_reason(done.stdout)}")
+            raise HlfError(
+                f"snakemake refuses to plan in {root} ({_reason(done.stdout)}); `snakemake -n` there says more"
+            )
         return jobs_of(read_json(answer))
 
 
@@ -97,12 +104,13 @@ def _reason(text: str) -> str:
     return " ".join(lines[start : start + 12]) or "it says nothing"
 
 
-def missing(config: dict[str, Any], root: Path) -> list[str]:
+def missing(config: dict[str, Any], root: Path, steps: Collection[str]) -> list[str]:
     """Sentences on what a run needs and this machine lacks; no file is hashed.
 
     Args:
         config: a checked configuration.
         root: folder of the Snakefile.
+        steps: rules that would run. Data that none of them reads are left out; checkpoints are those of all tables.
     """
     from hlf.needs import by_table, images_of, place_of
     from hlf.study.sources import DATABASE, state_of
@@ -118,13 +126,13 @@ def missing(config: dict[str, Any], root: Path) -> list[str]:
         f"{asset.title}: {_shown(state.place, root)} {state.note or 'does not exist'} ({asset.setting})"
         for asset in needed
         for state in lacking[asset.name]
-        if asset.name in data
+        if asset.name in data and READERS[asset.name] in steps
     ]
     models = [asset for asset in needed if asset.name not in data]
     if few := [asset.name for asset in models if lacking[asset.name]]:
-        found.append(f"{len(few)} of {len(models)} checkpoints are missing or wrong; see `hlf zoo check`")
+        found.append(f"{len(few)} of all {len(models)} checkpoints are missing or wrong; see `hlf zoo check`")
     votes = config["study"]["votes"]
-    if votes.startswith(DATABASE) and (state := state_of(votes)).startswith("missing: "):
+    if READERS["votes"] in steps and votes.startswith(DATABASE) and (state := state_of(votes)).startswith("missing: "):
         found.append(state.removeprefix("missing: "))
     return found
 
@@ -144,19 +152,6 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _natural(text: str) -> int:
-    """Value of --cores and --gpus."""
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, got '{text}'")
-    return int(text)
-
-
 def _price(text: str) -> float:
     """Value of --gpu-hour-price."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected a price such as 2.50, got '{text}'")
-    return value
+    return number(text, sys.float_info.max, "a price such as 2.50")

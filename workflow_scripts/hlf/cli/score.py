@@ -2,19 +2,19 @@
 
 import argparse
 import json
-import math
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hlf.cli.options import Commands, add_device, add_zoo
+from hlf.cli.options import add_batch_size, add_device, add_json, add_pictures, add_seed, add_zoo, csv_output
+from hlf.cli.parser import DONE, FAILED, Commands, add_command
+from hlf.cli.told import mean_line, tell_some
 from hlf.errors import HlfError
 from hlf.files import write_table
 from hlf.iqa.folder import PAIR_BY, find_pairs
 from hlf.iqa.registry import METRICS, Source
 from hlf.metric.folder import score_pairing, summarise
 from hlf.metric.load import NAMES
-from hlf.metric.maps import save_maps
+from hlf.paper.maps import save_maps
 from hlf.zoo.registry import zoo_folder
 
 if TYPE_CHECKING:
@@ -25,57 +25,52 @@ if TYPE_CHECKING:
 
 def add(commands: Commands) -> None:
     """Arguments of `hlf score`."""
-    score = commands.add_parser(
-        "score", help="tell for SR pictures how many viewers would say that the content changed"
-    )
+    score = add_command(
+        commands, "score", "tell for SR pictures how many viewers would say that the content changed", run,
+        "hlf score -t SR_DIR -r GT_DIR --weights results/mini/metric/dinov2 -o scores.csv",
+        "a value failed or a picture has no partner",
+    )  # fmt: skip
+    add_pictures(score, "; with --pair-by csv a table of pairs")
     option = score.add_argument
-    option("-t", "--target", required=True, type=Path, help="SR picture or folder; with --pair-by csv a table of pairs")
-    option("-r", "--reference", type=Path, help="GT picture or folder")
     known = [*NAMES, *METRICS]
     option(
         "-m", "--metrics", nargs="+", default=[next(iter(NAMES))], choices=known, metavar="METRIC",
-        help=f"{', '.join(known)} (default: {next(iter(NAMES))})",
+        help=f"some of {', '.join(known)} (default: {next(iter(NAMES))})",
     )  # fmt: skip
     option(
-        "-o", "--output", required=True, type=Path, help="CSV file, one row per picture and metric; <name>_summary.csv"
-    )
+        "-o", "--output", required=True, type=Path, metavar="FILE",
+        help="CSV file, one row per picture and metric; a summary lies beside it: <name>_summary.csv",
+    )  # fmt: skip
     option(
-        "--weights",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="DIR",
-        help="folders of tuned metrics (default: zero-shot)",
-    )
+        "--weights", type=Path, nargs="+", default=[], metavar="DIR",
+        help="folders of fine-tuned metrics (default: zero-shot)",
+    )  # fmt: skip
     option(
-        "--pair-by",
-        choices=PAIR_BY,
-        default=PAIR_BY[0],
-        help="stem: path in the folder without ending; name: with it; csv: columns image, ref of -t (default: stem)",
-    )
-    option("--suffix", default="", help="what SR names have behind GT names, such as _SwinIR")
+        "--pair-by", choices=PAIR_BY, default=PAIR_BY[0],
+        help="stem: path in the folder without ending; name: with it; csv: columns image, ref of -t "
+        "(default: %(default)s)",
+    )  # fmt: skip
     option("--fail-on-missing", action="store_true", help="score nothing when a picture has no partner")
     option("--resize-ref", action="store_true", help="HLF metrics resize a GT of another size to that of SR")
     option("--raw", action="store_true", help="raw distances of HLF metrics, not calibrated")
     option("--map", type=Path, metavar="DIR", help="show where each pair differs: DIR/<metric>/<picture>.png")
-    option("--batch-size", type=int, default=8, help="pictures per forward of HLF metrics (default: %(default)s)")
-    option(
-        "--seed", type=int, default=42, help="of the summary's intervals and JOINT's shuffles (default: %(default)s)"
-    )
-    option("--json", action="store_true", help="print the summary as JSON")
+    add_batch_size(score, 8, " of HLF metrics")
+    add_seed(score, "the summary's intervals and JOINT's patch shuffles")
+    add_json(score)
     add_device(score)
     add_zoo(score)
-    score.set_defaults(function=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run `hlf score`."""
-    if args.output.suffix != ".csv":
-        raise HlfError(f"output {args.output}: expected a name ending in .csv")
+    csv_output(args.output)
     pairing = find_pairs(args.target, args.reference, args.suffix, args.pair_by)
     lonely = [sentence for _, _, sentence in pairing.lonely()]
     if lonely and args.fail_on_missing:
-        raise HlfError(f"{len(lonely)} pictures have no partner, nothing was scored: {'; '.join(lonely[:3])}")
+        raise HlfError(
+            f"{len(lonely)} pictures have no partner, so nothing was scored ({lonely[0]}); give each one, or leave out "
+            "--fail-on-missing"
+        )
     folder = zoo_folder(args.zoo, args.zoo_folder)
     metrics = _metrics(args, folder)
     if args.map and not metrics:
@@ -88,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     if args.map:
         save_maps(pairing, table, metrics, args.map)
     _tell(table, summary, lonely, args)
-    return 1 if (table["status"] != "ok").any() else 0
+    return FAILED if (table["status"] != "ok").any() else DONE
 
 
 def _metrics(args: argparse.Namespace, folder: Path) -> "dict[str, HighLevelFidelity]":
@@ -114,15 +109,13 @@ def _metrics(args: argparse.Namespace, folder: Path) -> "dict[str, HighLevelFide
 def _tell(table: "pd.DataFrame", summary: "pd.DataFrame", lonely: list[str], args: argparse.Namespace) -> None:
     """Failures on stderr, the summary on stdout."""
     failed = table[table["status"].str.startswith("failed")]
-    for sentence in [*lonely, *(f"{row.metric} of {row.image}: {row.status}" for row in failed.itertuples())]:
-        print(f"hlf: {sentence}", file=sys.stderr)
+    tell_some(lonely, "pictures have no partner")
+    tell_some([f"{row.metric} of {row.image}: {row.status}" for row in failed.itertuples()], "values failed")
     if args.json:
         rows = json.loads(summary.to_json(orient="records", double_precision=15))
         print(json.dumps({"output": str(args.output), "summary": rows}, indent=1))
         return
     for row in summary.to_dict("records"):
-        interval = "" if math.isnan(row["low"]) else f" (95 %: {row['low']:.4f} to {row['high']:.4f})"
-        better = "lower" if row["lower_better"] else "higher"
-        print(f"{row['metric']}: mean {row['mean']:.4f}{interval} of {row['n']} pictures, {better} is better")
+        print(mean_line(row["metric"], row["mean"], row["n"], row["lower_better"], row["low"], row["high"]))
     values = int((table["status"] == "ok").sum())
     print(f"{values} values in {args.output}, {len(failed)} failed, {len(lonely)} without a partner")

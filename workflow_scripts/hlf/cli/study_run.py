@@ -6,16 +6,15 @@ import logging
 import secrets
 import shutil
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
+from hlf.cli.parser import DONE, FAILED
 from hlf.errors import HlfError
 
 if TYPE_CHECKING:
     from hlf.study.running.folder import StudyFolder
     from hlf.study.shown.bundle import Bundle
 
-Command: TypeAlias = Callable[[argparse.Namespace], int]
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # free space below which a study should not start, in bytes
 DISK = 500_000_000
@@ -26,8 +25,9 @@ def init(args: argparse.Namespace) -> int:
     from hlf.study.running.folder import init_study
 
     study = init_study(args.folder, args.name or args.folder.resolve().name, args.database, args.public_url)
-    print(f"study '{study.id}' in {args.folder}; edit {args.folder / 'study.yaml'}, then: hlf study import-pairs")
-    return 0
+    print(f"study '{study.id}' in {args.folder}; edit {args.folder / 'study.yaml'}")
+    print(f"then: hlf study import-pairs {args.folder} --bundle results/<run>/study/bundle")
+    return DONE
 
 
 def pairs(args: argparse.Namespace) -> int:
@@ -40,7 +40,7 @@ def pairs(args: argparse.Namespace) -> int:
     import_pairs(study, bundle)
     counts = {role: sum(pair.role == role for pair in bundle.pairs) for role in ("trial", "trap", "practice")}
     print(f"{counts['trial']} pairs, {counts['trap']} traps, {counts['practice']} practice pairs in study '{study.id}'")
-    return 0
+    return DONE
 
 
 def check(args: argparse.Namespace) -> int:
@@ -48,6 +48,7 @@ def check(args: argparse.Namespace) -> int:
     from hlf.study.running.studies import check_study, people_needed
 
     study = _open(args)
+    study.storage().close()  # a database that cannot be opened is refused, not listed
     problems = check_study(study)
     free = shutil.disk_usage(args.folder).free
     if free < DISK:
@@ -55,10 +56,10 @@ def check(args: argparse.Namespace) -> int:
     for problem in problems:
         print(f"hlf: {problem}", file=sys.stderr)
     if problems:
-        return 2
+        return FAILED
     least = people_needed(study)
     print(f"the study can start; it needs {least} people, about {-(-least * 8 // 7)} if one in eight fails the traps")
-    return 0
+    return DONE
 
 
 def admin(args: argparse.Namespace) -> int:
@@ -70,14 +71,14 @@ def admin(args: argparse.Namespace) -> int:
     if args.remove:
         remove_admin(storage, study.id, args.name)
         print(f"{args.name} has no access any more")
-        return 0
+        return DONE
     # from a pipe in scripts, without an echo from a keyboard
     password = getpass.getpass("password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
     secret = add_admin(storage, study.id, args.name, args.role, password, args.totp)
     print(f"{args.name} may log in at /owner/login as {args.role}")
     if secret:
         print(f"secret for one-time codes, shown only now: {secret}")
-    return 0
+    return DONE
 
 
 def serve(args: argparse.Namespace) -> int:
@@ -86,8 +87,9 @@ def serve(args: argparse.Namespace) -> int:
 
     from hlf.study.running.folder import open_folder
     from hlf.study.server.security import Options
-    from hlf.study.server.serving import run_server
+    from hlf.study.server.serving import refuse_port, run_server
 
+    refuse_port(args.host, args.port)
     if args.bundle:
         _start(args)
     study = open_folder(args.folder)
@@ -103,7 +105,7 @@ def serve(args: argparse.Namespace) -> int:
         logging.getLogger("hlf.study.server").setLevel(logging.INFO)
     options = Options(secure=secure, limits=not args.no_limits, frame_ancestors=args.frame_ancestors)
     run_server(study.platform(), options, args.host, args.port, args.trusted_proxy)
-    return 0
+    return DONE
 
 
 def invite(args: argparse.Namespace) -> int:
@@ -111,10 +113,11 @@ def invite(args: argparse.Namespace) -> int:
     from hlf.study.running.studies import new_invite
 
     study = _open(args)
+    study.platform()  # refuses where no pairs were imported
     storage, url = study.storage(), (args.public_url or study.public_url).rstrip("/")
     for _ in range(args.count):
         print(f"{url}/join/{new_invite(storage, study, args.label, args.one_use)}")
-    return 0
+    return DONE
 
 
 def status(args: argparse.Namespace) -> int:
@@ -125,7 +128,7 @@ def status(args: argparse.Namespace) -> int:
     platform = study.platform()
     overview = platform.storage.read(lambda c: read_overview(c, study.id, platform.now()))
     print("\n".join(sentences(overview)))
-    return 0
+    return DONE
 
 
 def change(args: argparse.Namespace) -> int:
@@ -138,16 +141,17 @@ def change(args: argparse.Namespace) -> int:
         raise HlfError(problems[0])
     set_status(study.storage(), study.id, args.status, "command line")
     print(f"study '{study.id}' is {args.status}")
-    return 0
+    return DONE
 
 
 def simulate(args: argparse.Namespace) -> int:
     """Run `hlf study simulate`."""
     from hlf.study.running.studies import mark_simulated, new_invite
-    from hlf.study.simulated.robots import content_strengths, planted_strengths, send_people
+    from hlf.study.simulated.robots import content_strengths, planted_strengths, refuse_silent, send_people
 
     study = _open(args)
     platform = study.platform()
+    refuse_silent(args.url)
     mark_simulated(platform.storage, study.id)
     code = new_invite(platform.storage, study, "simulated people", one_use=False, source="simulated")
     strength = content_strengths(platform, args.errors) if args.errors else planted_strengths(platform, args.seed)
@@ -157,8 +161,8 @@ def simulate(args: argparse.Namespace) -> int:
     for kind, value in record.summary().items():
         print(f"{kind}: {value}")
     for error in record.errors[:20]:
-        print(f"hlf: {error}", file=sys.stderr)
-    return 1 if record.errors else 0
+        print(f"hlf: {' '.join(error.split())}", file=sys.stderr)
+    return FAILED if record.errors else DONE
 
 
 def screen(args: argparse.Namespace) -> int:
@@ -175,7 +179,7 @@ def screen(args: argparse.Namespace) -> int:
     print(f"{people} people, {flagged['participant'].nunique()} flagged by a rule")
     for row in flagged.itertuples():
         print(f"{row.participant}: {row.rule} {row.value}")
-    return 0
+    return DONE
 
 
 def export(args: argparse.Namespace) -> int:
@@ -188,8 +192,11 @@ def export(args: argparse.Namespace) -> int:
     write_export(args.output, data, allow_simulated=args.allow_simulated, with_recruit_ids=args.with_recruit_ids)
     if args.sureal:
         to_sureal(args.output, args.sureal)
-    print(f"{len(data.votes)} votes of {len(data.participants)} people in {args.output}")
-    return 0
+    traps = int(data.votes["pair"].isin(data.traps["pair"]).sum())
+    votes = f"{len(data.votes) - traps} votes and {traps} answers to traps"
+    people = f"{data.votes['participant'].nunique()} of {len(data.participants)} participants"
+    print(f"{votes} from {people} in {args.output}")
+    return DONE
 
 
 def report(args: argparse.Namespace) -> int:
@@ -203,7 +210,7 @@ def report(args: argparse.Namespace) -> int:
         unblind(platform, "command line")
     data = platform.storage.read(lambda c: read_study(c, study.id))
     print(report_text(data, blind=not (args.unblind or data.status == "closed")))
-    return 0
+    return DONE
 
 
 def backup(args: argparse.Namespace) -> int:
@@ -212,7 +219,7 @@ def backup(args: argparse.Namespace) -> int:
 
     copy(_open(args).storage(), args.output)
     print(f"database copied to {args.output}; keep secret.key, study.yaml and images/ with it")
-    return 0
+    return DONE
 
 
 def verify(args: argparse.Namespace) -> int:
@@ -220,11 +227,11 @@ def verify(args: argparse.Namespace) -> int:
     from hlf.study.running.keeping import verify as recount
 
     study = _open(args)
-    problems = study.storage().read(lambda c: recount(c, study.id))
+    problems = study.platform().storage.read(lambda c: recount(c, study.id))
     for problem in problems:
         print(f"hlf: {problem}", file=sys.stderr)
     print("everything adds up" if not problems else f"{len(problems)} things do not add up")
-    return 1 if problems else 0
+    return FAILED if problems else DONE
 
 
 def withdraw(args: argparse.Namespace) -> int:
@@ -233,7 +240,7 @@ def withdraw(args: argparse.Namespace) -> int:
     person = platform.look_up(args.participant, args.resume_code, args.recruit_id)
     erased = platform.withdraw(person, "command line")
     print(f"{erased} stored answers erased; the pairs are open again")
-    return 0
+    return DONE
 
 
 def _open(args: argparse.Namespace) -> "StudyFolder":

@@ -10,7 +10,8 @@ from typing import Any
 
 from hlf import config as hlf_config
 from hlf.cli import zoo_text
-from hlf.cli.options import Commands, checkout
+from hlf.cli.options import add_configfile, add_json, checkout
+from hlf.cli.parser import DONE, FAILED, Command, Commands, add_command, add_group
 from hlf.errors import HlfError
 from hlf.needs import by_table, images_of, place_of
 from hlf.zoo.assets import Asset, assets
@@ -38,37 +39,47 @@ class Setting:
 
 def add(commands: Commands) -> None:
     """Arguments of `hlf zoo` and its commands."""
-    zoo = commands.add_parser(
-        "zoo", help="data sets and published checkpoints: what is there, what is missing, fetch it"
-    )
-    parts = zoo.add_subparsers(required=True, metavar="WHAT")
-    listed = _part(parts, "list", "a table of all assets that the configuration needs: state, size, licence", run_list)
-    listed.add_argument("--all", action="store_true", help="also those that this configuration does not need")
-    listed.add_argument("--json", action="store_true", help="print JSON")
-    checked = _part(parts, "check", "open every file and compare it with what it should be", run_check, "*")
+    parts = add_group(commands, "zoo", "data sets and published checkpoints: what is there, what is missing, fetch it")
+    listed = _part(
+        parts, "list", "print all assets that the configuration needs: state, size, licence", run_list,
+        "hlf zoo list --configfile config.paper.yaml",
+    )  # fmt: skip
+    listed.add_argument("--known", action="store_true", help="all that hlf knows, needed or not")
+    add_json(listed)
+    checked = _part(
+        parts, "check", "open every file and compare it with what it should be", run_check,
+        "hlf zoo check bsrgan swinir --no-hash", "a file is missing or wrong", "*",
+    )  # fmt: skip
     checked.add_argument("--no-hash", action="store_true", help="do not hash files, which reads all of them once")
-    checked.add_argument("--json", action="store_true", help="print JSON")
-    fetched = _part(parts, "fetch", "bring missing files, or tell what to do by hand", run_fetch, "*")
+    add_json(checked)
+    fetched = _part(
+        parts, "fetch", "bring missing files, or tell what to do by hand", run_fetch,
+        "hlf zoo fetch bsrgan swinir", "a file failed or is left to be brought by hand", "*",
+    )  # fmt: skip
     option = fetched.add_argument
     option("--all", action="store_true", help="all that the configuration needs")
-    option("--from", dest="local", type=Path, metavar="FOLDER", help="take files from here instead of the network")
+    option("--from", dest="local", type=Path, metavar="DIR", help="take files from here instead of the network")
     option(
         "--mirror", type=_mirror, action="append", default=[], metavar="PREFIX=URL",
         help="ask URL for what would come from PREFIX, such as https://huggingface.co=https://mirror.lab",
     )  # fmt: skip
     option("--remove-archives", action="store_true", help="remove archives of images once they are unpacked")
-    _part(parts, "path", "print where an asset's files are, for scripts; exit code 1 when one is missing", run_path, 1)
+    _part(
+        parts, "path", "print where an asset's files are, for scripts", run_path,
+        "hlf zoo path bsrgan", "a file is missing", 1,
+    )  # fmt: skip
 
 
-def _part(parts: Commands, name: str, text: str, function: Any, names: str | int = "") -> argparse.ArgumentParser:
-    part = parts.add_parser(name, help=text)
+def _part(
+    parts: Commands, name: str, text: str, function: Command, example: str, failed: str = "", names: str | int = ""
+) -> argparse.ArgumentParser:
+    part = add_command(parts, name, text, function, example, failed)
     option = part.add_argument
     if names:
-        option("names", nargs=names, metavar="NAME", help="assets as `hlf zoo list --all` names them")
-    option("--configfile", nargs="+", type=Path, metavar="FILE", help=f"overlays (default: {CONFIG} of the workflow)")
-    option("--zoo-folder", type=Path, metavar="FOLDER", help="of the checkpoints (default: zoo.official)")
-    option("--data-folder", type=Path, metavar="FOLDER", help="that data/ lies in (default: that of the workflow)")
-    part.set_defaults(function=function)
+        option("names", nargs=names, metavar="NAME", help="assets as `hlf zoo list --known` names them")
+    add_configfile(part, f"{CONFIG} of the workflow")
+    option("--zoo-folder", type=Path, metavar="DIR", help="folder of the weights (default: zoo.official)")
+    option("--data-folder", type=Path, metavar="DIR", help="that data/ lies in (default: that of the workflow)")
     return part
 
 
@@ -106,10 +117,10 @@ def _chosen(names: Iterable[str]) -> list[Asset]:
 def run_list(args: argparse.Namespace) -> int:
     """Run `hlf zoo list`."""
     setting = _setting(args)
-    names = list(assets()) if args.all else list(setting.tables)
+    names = list(assets()) if args.known else list(setting.tables)
     found = _states(_chosen(names), setting.places, hashed=False)
     _print(found, setting, args.json, zoo_text.listing)
-    return 0
+    return DONE
 
 
 def run_check(args: argparse.Namespace) -> int:
@@ -117,7 +128,7 @@ def run_check(args: argparse.Namespace) -> int:
     setting = _setting(args)
     found = _states(_chosen(args.names or setting.tables), setting.places, hashed=not args.no_hash)
     _print(found, setting, args.json, zoo_text.report)
-    return int(any(state.status != PRESENT for states in found.values() for state in states))
+    return FAILED if any(state.status != PRESENT for states in found.values() for state in states) else DONE
 
 
 def _states(chosen: list[Asset], places: Places, hashed: bool) -> dict[str, list[State]]:
@@ -137,7 +148,7 @@ def run_fetch(args: argparse.Namespace) -> int:
     from hlf.zoo.fetching.fetch import fetch
 
     if bool(args.names) == args.all:
-        raise HlfError("name the assets to fetch, or give --all for all that the configuration needs")
+        raise HlfError("nothing to fetch was named; name assets, or give --all for all that the configuration needs")
     setting = _setting(args)
     logging.getLogger("hlf.zoo").setLevel(logging.INFO)
     outcomes = {}
@@ -153,7 +164,7 @@ def run_fetch(args: argparse.Namespace) -> int:
         print(zoo_text.fetched(asset, outcomes[asset.name]), flush=True)
     left = [one for found in outcomes.values() for one in found if one.status not in ("present", "fetched")]
     print(zoo_text.summary(outcomes))
-    return int(bool(left))
+    return FAILED if left else DONE
 
 
 def run_path(args: argparse.Namespace) -> int:
@@ -162,7 +173,7 @@ def run_path(args: argparse.Namespace) -> int:
     states = _states([asset], _setting(args).places, hashed=False)[asset.name]
     for state in states:
         print(state.place)
-    return int(any(not state.place.exists() for state in states))
+    return DONE if all(state.place.exists() for state in states) else FAILED
 
 
 def _mirror(text: str) -> tuple[str, str]:
