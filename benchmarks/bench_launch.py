@@ -27,7 +27,7 @@ def main() -> None:
     """Run all ways with every optimiser."""
     import torch
 
-    from hlf.threads import one_thread
+    from hlf.device import one_thread
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])

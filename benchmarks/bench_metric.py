@@ -1,26 +1,77 @@
 """Speed of the HLF metric on a CPU: python benchmarks/bench_metric.py (under a minute).
 
-256 pairs of 128x128, eight SR pictures to each GT, mini DINOv2, one thread. Scores: one pair at a time with nothing
-kept, against one call with batches in which each GT is embedded once; both must agree. Loss: a step of forward and
-backward to the picture, against a plain score of the same batch.
+Mini DINOv2, pairs of 128x128, eight SR pictures to each GT, one thread. The hot path of `make bench`: one call with
+batches in which each GT is embedded once, against one pair at a time with nothing kept; both must agree. The command
+prints a step of the loss, forward and backward to the picture, against a plain score of the same batch.
 """
 
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
+from frame import ROOT, Call, HotPath
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "workflow_scripts"))
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
 
-from hlf import load_metric  # noqa: E402
-from hlf.threads import one_thread  # noqa: E402
+GTS, EACH, SIDE, BATCH, ROUNDS = 16, 8, 128, 16, 5
 
-GTS, EACH, SIDE, BATCH, ROUNDS = 32, 8, 128, 16, 5
+
+def pairs() -> "tuple[torch.Tensor, torch.Tensor]":
+    """SR and GT (GTS * EACH, 3, SIDE, SIDE) in [0, 1]."""
+    import torch
+
+    generator = torch.Generator().manual_seed(1)
+    gt = torch.rand(GTS, 3, SIDE, SIDE, generator=generator).repeat_interleave(EACH, 0)
+    return (gt + 0.3 * torch.randn(gt.shape, generator=generator)).clamp(0, 1), gt
+
+
+def load(**options: bool) -> Any:
+    """The metric, zero-shot, on one thread."""
+    from hlf import load_metric
+    from hlf.device import one_thread
+
+    one_thread()
+    return load_metric("dinov2", zoo_folder=ROOT / "resources/zoo/mini", device="cpu", **options)
+
+
+@contextmanager
+def way(which: str, _: Path) -> Iterator[Call]:
+    """Scores of all pairs, in one call or one by one."""
+    import numpy as np
+
+    metric, (sr, gt) = load(), pairs()
+    if which == "ours":
+        yield lambda: np.asarray(metric.score(sr=sr, gt=gt, batch_size=BATCH))
+    else:
+        yield lambda: np.array([metric.score(sr=a, gt=b) for a, b in zip(sr, gt, strict=True)])
+
+
+def apart(first: "np.ndarray", second: "np.ndarray") -> float:
+    """Largest difference of a score."""
+    return float(abs(first - second).max())
+
+
+PATHS = [
+    HotPath(
+        "scoring",
+        f"HLF score of a {SIDE}x{SIDE} pair, {EACH} SR a GT",
+        "one pair at a time, each GT embedded anew",
+        "pair",
+        GTS * EACH,
+        lambda _: None,
+        partial(way, "ours"),
+        partial(way, "alone"),
+        apart,
+        1e-5,
+    )
+]
 
 
 def seconds(call: Callable[[], object]) -> float:
@@ -36,31 +87,15 @@ def seconds(call: Callable[[], object]) -> float:
 
 def main() -> None:
     """Measure and print."""
-    one_thread()
-    generator = torch.Generator().manual_seed(1)
-    gt = torch.rand(GTS, 3, SIDE, SIDE, generator=generator).repeat_interleave(EACH, 0)
-    sr = (gt + 0.3 * torch.randn(gt.shape, generator=generator)).clamp(0, 1)
-    options = {"zoo_folder": ROOT / "resources/zoo/mini", "device": "cpu"}
-    metric, loss = load_metric("dinov2", **options), load_metric("dinov2", as_loss=True, **options)
+    metric, loss, (sr, gt) = load(), load(as_loss=True), pairs()
+    sr, gt = sr[:BATCH], gt[:BATCH]
 
-    def alone() -> np.ndarray:
-        return np.array([metric.score(sr=a, gt=b) for a, b in zip(sr, gt, strict=True)])
+    def step() -> None:
+        loss(sr.clone().requires_grad_(), gt).backward()
 
-    def together() -> np.ndarray:
-        return np.asarray(metric.score(sr=sr, gt=gt, batch_size=BATCH))
-
-    def step() -> torch.Tensor:
-        image = sr[:BATCH].clone().requires_grad_()
-        loss(image, gt[:BATCH]).backward()
-        return image
-
-    slow, fast = seconds(alone), seconds(together)
-    plain, learned = seconds(lambda: metric(sr[:BATCH], gt[:BATCH])), seconds(step)
-    pairs = len(sr)
-    print(f"one pair at a time: {pairs / slow:.0f} pairs/s; batches of {BATCH}, GT once: {pairs / fast:.0f} pairs/s")
-    print(f"ratio {slow / fast:.2f}; largest difference {np.abs(alone() - together()).max():.1g}")
+    plain, learned = seconds(lambda: metric(sr, gt)), seconds(step)
     times = f"{1e3 * learned:.0f} ms, plain score {1e3 * plain:.0f} ms of {BATCH} pairs"
-    print(f"loss step {times}; {learned / plain:.2f} times")
+    sys.stdout.write(f"loss step {times}; {learned / plain:.2f} times\n")
 
 
 if __name__ == "__main__":

@@ -3,31 +3,112 @@
 Load: simulated people over HTTP, with images and the time that people take, on a server of its own process; server
 times are those of the server's log, from the request's arrival to the last byte. Fill: 40 people without time to think
 until each of 723 pairs has its 12 votes. Kill: `kill -9` at random moments while people answer (tests/study_crash.py).
+The hot path of `make bench`: one person who answers without a pause, against a bare FastAPI application on the same
+server that answers the same requests with constants.
 """
 
 import argparse
 import re
+import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from frame import ROOT, Call, HotPath
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "workflow_scripts"), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT / "tests")]
 
 from sqlalchemy import func, select  # noqa: E402
 
+from hlf.study.running.folder import open_folder  # noqa: E402
 from hlf.study.running.storage import tables  # noqa: E402
+from hlf.study.running.studies import new_invite  # noqa: E402
+from hlf.study.simulated.observers import Observer  # noqa: E402
+from hlf.study.simulated.robots import Record, Robot  # noqa: E402
 from study_crash import Server, crowd, drift, kill_rounds  # noqa: E402
-from study_server import Postgres, make_study  # noqa: E402
+from study_programs import wait_for  # noqa: E402
+from study_server import Postgres, free_port, make_study  # noqa: E402
 
 PAIRS, VOTES = 723, 12  # of the paper
+ANSWERS = 40  # pairs of a call of the hot path
+BARE = """
+import sys, uvicorn
+from fastapi import FastAPI
+app = FastAPI()
+app.post("/api/next")(lambda: {"trials": [{"assignment": "one"}]})
+app.post("/api/vote")(lambda: {"saved": True})
+uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
+"""
 LINE = re.compile(r"POST /api/(\w+) (\d+) ([\d.]+) ms")
 PARTS = (50, 95, 99)
+
+
+@contextmanager
+def ours(folder: Path) -> Iterator[Call]:
+    """Next pair and vote, on the real server with its database on disk."""
+    study = open_folder(folder / "study")
+    platform = study.platform()
+    with serve(study, folder / "log") as server:
+        robot = person(server.url, new_invite(platform.storage, study, "robots", one_use=False))
+        robot.join([row.answer for row in platform.practice_pairs()])
+        yield lambda: answer(robot)
+        platform.storage.close()
+
+
+@contextmanager
+def bare(_: Path) -> Iterator[Call]:
+    """The same requests, on an application that knows nothing."""
+    import httpx
+
+    port = free_port()
+    process = subprocess.Popen([sys.executable, "-c", BARE, str(port)])
+    try:
+        url = f"http://127.0.0.1:{port}"
+        wait_for(lambda: httpx.get(url).status_code == 404)
+        robot = person(url, "")
+        yield lambda: answer(robot)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def person(url: str, code: str) -> Robot:
+    """A simulated person at a server."""
+    observer = Observer("1", "attentive", lapse=0.0, threshold=0.0, spread=0.5)
+    return Robot(url, code, observer, np.random.default_rng(1), Record(), threading.Event())
+
+
+def answer(robot: Robot) -> None:
+    """Answer ANSWERS pairs, yes and no by turns."""
+    for number in range(ANSWERS):
+        robot.vote(robot.post("next", {})["trials"][0]["assignment"], number % 2, 800)
+
+
+def prepare(folder: Path) -> None:
+    """An open study on SQLite, with more pairs than one person answers here."""
+    make_study(folder, trials=400, traps=60, size=8, votes_per_pair=1000, people_quota=400, minutes=240)
+
+
+PATHS = [
+    HotPath(
+        "study",
+        "study server: next pair and vote",
+        "a bare FastAPI application, constant answers",
+        "request",
+        2 * ANSWERS,
+        prepare,
+        ours,
+        bare,
+        floor=True,
+        server=True,
+    )
+]
 
 
 class Databases:

@@ -5,6 +5,7 @@ It writes a zoo and a metric in their official layouts into a temporary folder (
 through the same code as the workflow, with and without L_HLF, each in a process of its own. Then it counts the
 operations of every network at 512x512 without computing them, from which docs/tuning.md estimates GPU hours.
 On a GPU: --crop 512 --batch 4 --steps 20 --precision bf16 --device cuda.
+The hot path of `make bench` is a step of the mini SeeSR at the settings of config.yaml, with L_HLF against without.
 
 Measured: see docs/tuning.md.
 """
@@ -15,12 +16,50 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
+from frame import ROOT, Call, HotPath
 
 ALPHAS = (0.0, 0.1)
+
+
+def batches_of(trainer: Any) -> list[Any]:
+    """Pictures of every batch of a training's first pass."""
+    return [[trainer.task.pairs.pair(*place) for place in part] for part in trainer.schedule.batches(0, 0)]
+
+
+@contextmanager
+def mini_step(alpha: float, folder: Path) -> Iterator[Call]:
+    """A step of the mini SeeSR at the settings of config.yaml."""
+    sys.path[:0] = [str(ROOT / "tests")]
+    from hlf.device import one_thread
+    from hlf.tuning.train import Trainer
+    from tuning_helpers import CONFIG, small_task
+
+    one_thread()
+    mini = {name: CONFIG["tuning"][name] for name in ("crop", "step_images", "batch_size")}
+    trainer = Trainer(small_task(folder / str(alpha), alpha, images=mini["step_images"], epochs=1, **mini))
+    (batch,) = batches_of(trainer)
+    yield lambda: trainer._step([batch], 0)
+
+
+PATHS = [
+    HotPath(
+        "tuning",
+        "fine-tuning step of SeeSR with L_HLF, 8 images",
+        "the step without L_HLF",
+        "step",
+        1,
+        lambda _: None,
+        partial(mini_step, ALPHAS[1]),
+        partial(mini_step, ALPHAS[0]),
+        floor=True,
+    )
+]
 
 
 def main() -> None:
@@ -70,8 +109,7 @@ def task(folder: Path, args: argparse.Namespace, alpha: float) -> Any:
     from hlf.tuning.pictures import choose
     from hlf.tuning.task import Folders, task_of
 
-    root = Path(__file__).resolve().parents[1]
-    mini, paper = (yaml.safe_load((root / name).read_text())["tuning"] for name in ("config.yaml", "config.paper.yaml"))
+    mini, paper = (yaml.safe_load((ROOT / name).read_text())["tuning"] for name in ("config.yaml", "config.paper.yaml"))
     own = {"source": "scenes", "folder": None, "images": args.batch * (args.steps + 1), "crop": args.crop}
     own |= {"step_images": args.batch, "batch_size": args.batch, "epochs": 1, "workers": 0, "precision": args.precision}
     own |= {"checkpoint_every": 10**6, "sample_every": 10**6}
@@ -104,7 +142,7 @@ def measure(folder: Path, args: argparse.Namespace, alpha: float) -> None:
     # the lists are made up as well
     tagger.LIST_SHA256 = {name: sha256(folder / name) for name in tagger.LIST_SHA256}
     trainer = Trainer(task(folder, args, alpha))
-    batches = [[trainer.task.pairs.pair(*place) for place in part] for part in trainer.schedule.batches(0, 0)]
+    batches = batches_of(trainer)
     trainer._step([batches[0]], 0)
     if args.device == "cuda":
         torch.cuda.synchronize()

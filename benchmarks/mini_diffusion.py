@@ -19,6 +19,7 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel  # noq
 from mini_zoo import SEED, SIZE, SR, belief  # noqa: E402
 
 from hlf.degradation import degrade  # noqa: E402
+from hlf.device import one_thread  # noqa: E402
 from hlf.files import read_json, write_text  # noqa: E402
 from hlf.images import from_tensor, to_float, to_tensor, to_uint8, write_png  # noqa: E402
 from hlf.scenes.scene import Scene, scene_for  # noqa: E402
@@ -27,7 +28,6 @@ from hlf.sr.diffusion import sampling, vae  # noqa: E402
 from hlf.sr.diffusion.base_model import BaseFiles, load_scheduler, load_text_encoder, load_vae  # noqa: E402
 from hlf.sr.registry import load_upscaler  # noqa: E402
 from hlf.study.simulated.content import load_reader  # noqa: E402
-from hlf.threads import one_thread  # noqa: E402
 from hlf.zoo.load import load_strict, read_state  # noqa: E402
 from hlf.zoo.registry import find_weights  # noqa: E402
 

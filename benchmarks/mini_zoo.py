@@ -21,18 +21,18 @@ sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
 from hlf.backbones.registry import BACKBONES, build_backbone, load_backbone  # noqa: E402
 from hlf.degradation import degrade  # noqa: E402
+from hlf.device import one_thread  # noqa: E402
 from hlf.files import write_text  # noqa: E402
 from hlf.images import from_tensor, to_float, to_tensor, to_uint8, write_png  # noqa: E402
 from hlf.iqa.picture import Picture  # noqa: E402
 from hlf.iqa.registry import Source, load_measure  # noqa: E402
-from hlf.nets.reader import crop_box, letter_targets, read  # noqa: E402
+from hlf.scenes.reader import crop_box, letter_targets, read  # noqa: E402
 from hlf.scenes.scene import Scene, SceneObject, scene_for  # noqa: E402
 from hlf.scenes.vocabulary import glyph_classes  # noqa: E402
 from hlf.seeds import generator, seed_for  # noqa: E402
 from hlf.sr.measures import READABLE, shown  # noqa: E402
 from hlf.sr.registry import load_upscaler  # noqa: E402
 from hlf.study.simulated.content import load_reader  # noqa: E402
-from hlf.threads import one_thread  # noqa: E402
 
 ZOO = ROOT / "resources/zoo/mini"
 SEED, SIZE, SCENES, PROBE = 42, 128, 48, 3000

@@ -130,10 +130,10 @@ def measures(folder: Path) -> None:
     import resource
 
     import stand_ins
+    from hlf.device import one_thread
     from hlf.images import write_png
     from hlf.iqa.registry import Source, entries
     from hlf.scenes.scene import scene_for
-    from hlf.threads import one_thread
     from hlf.tuning.variants import IMAGE_MEASURES
 
     one_thread()

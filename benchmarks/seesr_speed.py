@@ -1,21 +1,20 @@
-"""SeeSR: the settings of the official program against ours, on the same zoo, images and seeds.
+"""SeeSR: a plain program against ours, on the same zoo, images and seeds.
 
 Run: python benchmarks/seesr_speed.py --zoo mini --images 8            (CPU)
      python benchmarks/seesr_speed.py --zoo official --device cuda --batch-size 8 --precision bf16
 
-Official style: one image after the other, float32, the branches of guidance one after the other, no compilation. Ours:
-batches, both branches in one forward, the asked precision. Prints images/s of both, their ratio, peak memory, and the
-PSNR between the two results: how far the faster way changes the picture.
+Plain: one image after the other in float32, as diffusers' pipelines do it (plain_sr.py). Ours: batches, in the asked
+precision, compiled if asked for. Prints images/s of both, their ratio, peak memory, and the PSNR between the results:
+how far the faster way changes the picture.
 """
 
 import argparse
 import resource
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "workflow_scripts"))
+import frame  # finds the library
 
 
 def arguments() -> argparse.Namespace:
@@ -48,44 +47,24 @@ def scenes(count: int, side: int) -> Any:
     return F.interpolate(large, (side, side), mode="bilinear", antialias=True).clamp(0, 1)
 
 
-def one_branch_at_a_time() -> None:
-    """Make the predictor call the networks once for each branch of guidance, as an unbatched program does."""
-    import torch
-
-    from hlf.sr import seesr
-
-    together = seesr.Predictor._tile
-
-    def apart(self: Any, tile: Any, box: Any, timestep: Any) -> Any:
-        texts, images = self.texts, self.images
-        parts = []
-        for i, chunk in enumerate(tile.chunk(self.branches)):
-            self.texts = tuple(text.chunk(self.branches)[i] for text in texts)
-            self.images = images.chunk(self.branches)[i]
-            parts.append(together(self, chunk, box, timestep))
-        self.texts, self.images = texts, images
-        return torch.cat(parts)
-
-    seesr.Predictor._tile = apart  # type: ignore[method-assign]
-
-
-def timed(args: argparse.Namespace, precision: str, batch: int, compiled: bool, lr: Any) -> tuple[float, float, Any]:
-    """Seconds per image, peak memory in GiB, and the pictures."""
-    import torch
-
+def load(args: argparse.Namespace, precision: str, compiled: bool) -> Any:
+    """The model."""
     from hlf.sr.registry import load_upscaler
 
     options = {"steps": args.steps, "process_size": args.process_size, "compile": compiled}
-    folder = args.zoo_folder or Path("resources/zoo") / args.zoo
-    model = load_upscaler("seesr", args.zoo, folder, args.device, precision, options)
-    on_gpu = args.device == "cuda"
-    model.upscale(lr[:batch], list(range(min(batch, len(lr)))))  # warm up; also tags and texts stay out of the clock
+    folder = args.zoo_folder or frame.ROOT / "resources/zoo" / args.zoo
+    return load_upscaler("seesr", args.zoo, folder, args.device, precision, options)
+
+
+def timed(upscale: Any, lr: Any, batch: int, on_gpu: bool) -> tuple[float, float, Any]:
+    """Seconds per image, peak memory in GiB, and the pictures; `upscale` takes a batch and its seeds."""
+    import torch
+
+    upscale(lr[:batch], list(range(min(batch, len(lr)))))  # warm up; what a model remembers stays out of the clock
     if on_gpu:
         torch.cuda.reset_peak_memory_stats()
     start = time.perf_counter()
-    parts = [
-        model.upscale(lr[i : i + batch], list(range(i, min(i + batch, len(lr))))) for i in range(0, len(lr), batch)
-    ]
+    parts = [upscale(lr[i : i + batch], list(range(i, min(i + batch, len(lr))))) for i in range(0, len(lr), batch)]
     seconds = (time.perf_counter() - start) / len(lr)  # results come to the CPU, so a GPU has finished
     used = (
         torch.cuda.max_memory_allocated() / 2**30
@@ -96,29 +75,25 @@ def timed(args: argparse.Namespace, precision: str, batch: int, compiled: bool, 
 
 
 def main() -> None:
-    """Our way, then the official style, in one process; on a CPU the peak is that of the process so far."""
+    """Our way, then the plain one, in one process; on a CPU the peak is that of the process so far."""
     args = arguments()
+    import plain_sr
     import torch
 
-    from hlf.sr import seesr
-
     torch.set_num_threads(args.threads)
-    lr = scenes(args.images, args.side)
-    ours, memory, sr = timed(args, args.precision, args.batch_size, args.compile, lr)
+    lr, on_gpu = scenes(args.images, args.side), args.device == "cuda"
+    model = load(args, args.precision, args.compile)
+    ours, memory, sr = timed(model.upscale, lr, args.batch_size, on_gpu)
     print(
         f"ours ({args.precision}, batches of {args.batch_size}): {1 / ours:.3f} images/s, peak {memory:.2f} GiB",
         flush=True,
     )
-    together = seesr.Predictor._tile
-    one_branch_at_a_time()
-    official, memory, reference = timed(args, "fp32", 1, False, lr)
-    seesr.Predictor._tile = together  # type: ignore[method-assign]
-    print(f"official style (fp32, one by one): {1 / official:.3f} images/s, peak {memory:.2f} GiB")
+    one = plain_sr.diffusion("seesr", load(args, "fp32", False))
+    plain, memory, reference = timed(lambda batch, seeds: one(batch[0], seeds[0])[None], lr, 1, on_gpu)
+    print(f"plain program (fp32, one by one): {1 / plain:.3f} images/s, peak {memory:.2f} GiB")
     error = (sr - reference).square().flatten(1).mean(1)
     psnr = -10 * torch.log10(error.clamp_min(1e-12))
-    print(
-        f"ratio {official / ours:.2f}; PSNR between both {float(psnr.mean()):.1f} dB, lowest {float(psnr.min()):.1f} dB"
-    )
+    print(f"ratio {plain / ours:.2f}; PSNR between both {float(psnr.mean()):.1f} dB, lowest {float(psnr.min()):.1f} dB")
     print(f"{args.images} images of {args.side}x{args.side}, {args.steps} steps, {args.device}, {args.threads} threads")
 
 
