@@ -36,7 +36,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
             project = copy_project(folder / "project")
             text = snakemake(project, "--cores", "2", "all")
             assert text.endswith("exit code 0"), text[-6000:]
-            # tests of another file may look at it while those of `done` change theirs
+            # tests of other files look at it and copy it while those of `done` change theirs
             shutil.copytree(project, folder / "kept")
             (folder / "bytes.pickle").write_bytes(pickle.dumps(result_bytes(project)))
     return folder
@@ -50,7 +50,7 @@ def done(chain: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def kept(chain: Path) -> Path:
-    """A copy of the finished project whose results no test changes; packages for others may be made in it."""
+    """A copy of the finished project that no test changes; each makes one of its own."""
     return chain / "kept"
 
 
@@ -62,5 +62,15 @@ def done_bytes(chain: Path) -> dict[str, bytes]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin the long workflow tests first, so that the other worker has all the short ones to fill the time."""
-    items.sort(key=lambda item: item.get_closest_marker("workflow") is None)
+    """Begin the long workflow tests first, so that the other workers have all the short ones to fill the time.
+
+    The very first file needs the finished chain; while it waits for that, the others take files that do not.
+    """
+    waiting = list(dict.fromkeys(item.path for item in items if "chain" in item.fixturenames))
+
+    def turn(item: pytest.Item) -> int:
+        if item.get_closest_marker("workflow") is None:
+            return 3
+        return 1 if item.path not in waiting else 2 if item.path != waiting[0] else 0
+
+    items.sort(key=turn)

@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from hlf.zoo.fetching.fetch import fetch
 
 DATA = b"PK" + bytes(range(256)) * 1000
 SHA = hashlib.sha256(DATA).hexdigest()
-QUICK = Patience(tries=3, pause=0.0, asked=5.0, connect=2.0, stall=0.3)
+QUICK = Patience(tries=3, pause=0.0, asked=5.0, connect=10.0, stall=10.0)
+HASTY = replace(QUICK, stall=0.5)  # where nothing comes on purpose; a busy machine may be as slow
 REPOSITORY = "lab/model"
 
 

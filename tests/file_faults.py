@@ -1,5 +1,6 @@
 """What the file server of the tests (file_server.py) has, and the faults that it can show."""
 
+import threading
 from dataclasses import dataclass, field
 
 
@@ -46,6 +47,14 @@ class Slow:
 
     bytes: int
     pause: float
+
+
+@dataclass
+class Hold:
+    """Nothing more comes after so many bytes, a multiple of 4096, until the test sets `go_on`."""
+
+    after: int
+    go_on: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass

@@ -19,7 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote
 
-from file_faults import Cut, Hub, Page, Shared, Shift, Slow, Stall, Status, Swap
+from file_faults import Cut, Hold, Hub, Page, Shared, Shift, Slow, Stall, Status, Swap
 
 COMMIT = "c0ffee" * 6 + "c0de"  # of every hub repository here
 
@@ -175,8 +175,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def send_body(self, file: Shared, body: bytes, fault: object) -> None:
         end = fault.after if isinstance(fault, Cut | Stall) else len(body)
-        step = fault.bytes if isinstance(fault, Slow) else 1 << 16
+        step = fault.bytes if isinstance(fault, Slow) else 4096 if isinstance(fault, Hold) else 1 << 16
         for at in range(0, min(end, len(body)), step):
+            if isinstance(fault, Hold) and at == fault.after:
+                fault.go_on.wait(60)
             piece = body[at : min(at + step, end)]
             self.wfile.write(piece if file.length else b"%x\r\n%s\r\n" % (len(piece), piece))
             self.wfile.flush()

@@ -75,7 +75,7 @@ class Visitor:
     def __init__(self, browser, site, **options) -> None:
         self.site = site
         self.context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
-        self.context.set_default_timeout(10_000)
+        self.context.set_default_timeout(30_000)
         self.faults, self.urls = [], []
         self.page = self.new_page()
 
@@ -163,7 +163,7 @@ class Visitor:
 
     def until(self, expression: str) -> None:
         """Wait until an expression is true in the page; Playwright's own way needs `eval`, which the policy forbids."""
-        for _ in range(200):
+        for _ in range(600):
             if self.page.evaluate(expression):
                 return
             self.page.wait_for_timeout(50)
@@ -175,7 +175,7 @@ class Visitor:
 
     def saved(self, count: int) -> None:
         """Wait until the server has `count` answers of this person."""
-        for _ in range(200):
+        for _ in range(600):
             if self.state()["progress"]["answered"] == count:
                 return
             self.page.wait_for_timeout(50)

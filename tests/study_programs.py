@@ -41,7 +41,7 @@ def quiet_port() -> int:
 
 
 def wait_for(ready) -> None:
-    for _ in range(200):
+    for _ in range(1200):
         try:
             if ready():
                 return

@@ -94,7 +94,10 @@ def fake_pbs(folder: Path) -> dict[str, str]:
 def test_the_generic_profile_sends_jobs_and_refuses_beside_those_of_a_killed_run(project: Path, tmp_path: Path) -> None:
     environment, sent = fake_pbs(tmp_path / "pbs"), tmp_path / "pbs/jobs"
     (project / "other.yaml").write_text("run: other\n")
-    profile = ("--workflow-profile", "profiles/generic", "--latency-wait", "5")
+    # asked for its jobs more often than is polite
+    profile = (
+        "--workflow-profile", "profiles/generic", "--latency-wait", "5", "--seconds-between-status-checks", "1",
+    )  # fmt: skip
     command = [sys.executable, "-m", "snakemake", "degradation", *profile, "--configfile", TINY, "other.yaml"]
 
     def again() -> subprocess.CompletedProcess:

@@ -9,6 +9,7 @@ import pytest
 import hlf
 from hlf import config as hlf_config
 from hlf.columns import level_name
+from hlf.device import one_thread
 from hlf.files import read_json, read_table, sha256
 from hlf.images import encode_png, from_tensor, read_image, to_tensor
 from hlf.release.checksums import problems
@@ -18,7 +19,6 @@ from hlf.release.pictures import SAME
 from hlf.release.rebuild import Means, rebuild_images
 from hlf.seeds import seed_for
 from hlf.sr.registry import load_upscaler
-from hlf.threads import one_thread
 from workflow_helpers import TINY, snakemake
 
 pytestmark = pytest.mark.workflow
@@ -32,17 +32,22 @@ VARIANT = "seesr-hlf0.1"
 
 
 @pytest.fixture(scope="module")
-def released(kept: Path) -> Path:
+def project(kept: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the finished project for packages."""
+    return Path(shutil.copytree(kept, tmp_path_factory.mktemp("release") / "project"))
+
+
+@pytest.fixture(scope="module")
+def released(project: Path) -> Path:
     """results/tiny of the finished run with its packages; that an unfinished one is refused is seen on the way."""
-    results, note = kept / "results/tiny", kept / "results/tiny/complete.txt"
-    if not (results / "release").is_dir():
-        hidden = note.rename(note.with_suffix(".hidden"))
-        text = snakemake(kept, "--cores", "2", "release")
-        assert text.endswith("exit code 1") and "run 'tiny' is not finished, 1 jobs are left (complete)" in text, text
-        assert not (results / "release").exists() and not note.exists()
-        hidden.rename(note)
-        text = snakemake(kept, "--cores", "2", "release")
-        assert text.endswith("exit code 0"), text[-4000:]
+    results, note = project / "results/tiny", project / "results/tiny/complete.txt"
+    hidden = note.rename(note.with_suffix(".hidden"))
+    text = snakemake(project, "--cores", "2", "release")
+    assert text.endswith("exit code 1") and "run 'tiny' is not finished, 1 jobs are left (complete)" in text, text
+    assert not (results / "release").exists() and not note.exists()
+    hidden.rename(note)
+    text = snakemake(project, "--cores", "2", "release")
+    assert text.endswith("exit code 0"), text[-4000:]
     return results
 
 
@@ -56,9 +61,9 @@ def load(released: Path, tmp_path_factory: pytest.TempPathFactory):
     return lambda *names: datasets.load_dataset(str(released / "release/dataset"), *names, cache_dir=cache)
 
 
-def test_release_is_no_part_of_all_and_has_nothing_to_do_twice(released: Path, kept: Path) -> None:
+def test_release_is_no_part_of_all_and_has_nothing_to_do_twice(released: Path, project: Path) -> None:
     for target in ("release", "all"):
-        assert "Nothing to be done" in snakemake(kept, "-n", target)
+        assert "Nothing to be done" in snakemake(project, "-n", target)
     names = {p.name for p in (released / "release/models").iterdir()}
     assert names == {"hlf-dinov2", "hlf-pe-core", VARIANT}
     for folder in (released / "release/dataset", *(released / "release/models").iterdir()):
@@ -116,11 +121,11 @@ def test_a_metric_package_gives_the_scores_of_the_run(released: Path, backbone: 
     assert "undefined: a correlation needs at least 5 pairs" in (folder / "README.md").read_text()
 
 
-def test_a_seesr_package_makes_the_pictures_of_the_run(released: Path, kept: Path) -> None:
+def test_a_seesr_package_makes_the_pictures_of_the_run(released: Path, project: Path) -> None:
     one_thread()
-    options = hlf_config.load(kept, [kept / TINY])["sr"]["seesr"]
+    options = hlf_config.load(project, [project / TINY])["sr"]["seesr"]
     weights = {"weights": str(released / "release/models" / VARIANT)}
-    upscaler = load_upscaler("seesr", "mini", kept / "resources/zoo/mini", "cpu", "fp32", options | weights)
+    upscaler = load_upscaler("seesr", "mini", project / "resources/zoo/mini", "cpu", "fp32", options | weights)
     table = read_table(released / "tuning/sr.parquet")
     row = table[table["variant"] == VARIANT].iloc[0]
     lr = to_tensor(read_image(released / row["lr_path"]))
@@ -131,15 +136,15 @@ def test_a_seesr_package_makes_the_pictures_of_the_run(released: Path, kept: Pat
     assert made != (released / original[row["image_id"], row["level"]]).read_bytes()
 
 
-def test_recipes_alone_give_the_pictures_of_the_run(released: Path, kept: Path, tmp_path: Path) -> None:
-    config = hlf_config.load(kept, [kept / TINY])
+def test_recipes_alone_give_the_pictures_of_the_run(released: Path, project: Path, tmp_path: Path) -> None:
+    config = hlf_config.load(project, [project / TINY])
     settings = {"run": "tiny", "seed": 42, "scale": "mini", "zoo": "mini", "config_hash": "x"}
     settings |= {"config": hlf_config.shown(config), **{f"release.{k}": v for k, v in config["release"].items()}}
     files = {name: released / PATHS[name] for name in TABLES}
     files |= {"complete": released / "complete.txt", "origin": released / "provenance.json"}
     write_dataset(read_finished(files, released, settings | {"release.images": "recipe"}), tmp_path / "dataset")
     assert not (tmp_path / "dataset/pictures").exists()
-    means = Means(zoo_folder=kept / "resources/zoo/mini", device="cpu")
+    means = Means(zoo_folder=project / "resources/zoo/mini", device="cpu")
     found = rebuild_images(tmp_path / "dataset", tmp_path / "out", means, ["lr", "sr"], ["seesr"])
     assert set(found["status"]) == {SAME} and set(found["kind"]) == {"lr", "sr"}, found
     sr = read_table(released / "sr/sr.parquet").set_index(["model", "image_id", "level"])

@@ -2,7 +2,7 @@
 
 # ruff: noqa: F811  (tests name the fixtures that they are given)
 
-from study_browser import PHONE, browser, events, join, settings, site  # noqa: F401
+from study_browser import PHONE, SETTLE, browser, events, join, settings, site  # noqa: F401
 
 
 def test_a_held_key_answers_once(join, site):
@@ -60,10 +60,11 @@ def test_no_answer_before_both_images_are_there(join, site):
     for number in range(1, 7):
         person.call("practice", number=number, answer=(number - 1) % 2)
     person.page.goto(site.url)
-    person.go()
-    person.page.wait_for_timeout(700)
+    with person.page.expect_request("**/image/*/b"), person.page.expect_response("**/image/*/a"):
+        person.go()
+    person.page.wait_for_selector("#waiting:has-text('Loading'):visible")
+    person.page.wait_for_timeout(SETTLE)
     assert person.page.locator("#pair img").count() == 0
-    assert "Loading" in person.page.inner_text("#waiting")
     person.press("ArrowRight")
     slow["route"].continue_()
     person.ready()

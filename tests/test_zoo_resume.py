@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fetch_helpers import DATA, SHA, environment, get, names, python, ranges, refused, server
-from file_faults import Cut, Shift, Slow, Swap
+from file_faults import Cut, Hold, Shift, Swap
 from hlf.errors import HlfError
 from hlf.zoo.fetching.download import Patience
 from hlf.zoo.fetching.part import Part
@@ -256,11 +257,13 @@ def start(url: str, target: Path) -> subprocess.Popen[str]:
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_an_ended_process_leaves_a_part_to_go_on_with(server, tmp_path: Path, how: signal.Signals) -> None:
-    url = server.share("a.pth", DATA, [Slow(4096, 0.02)])
+    hold = Hold(32_768)
+    url = server.share("a.pth", DATA, [hold])
     process, part = start(url, tmp_path / "a.pth"), tmp_path / "a.pth.part"
     wait_for(lambda: part.exists() and part.stat().st_size > 20_000)
     process.send_signal(how)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
+    hold.go_on.set()
     kept = part.stat().st_size
     assert process.returncode != 0 and 20_000 < kept < len(DATA) and not (tmp_path / "a.pth").exists()
     server.seen.clear()
@@ -269,21 +272,27 @@ def test_an_ended_process_leaves_a_part_to_go_on_with(server, tmp_path: Path, ho
 
 
 def test_processes_at_the_same_file_fetch_it_once(server, tmp_path: Path) -> None:
-    url = server.share("a.pth", DATA, [Slow(16_384, 0.05)])
+    hold, told = Hold(32_768), []
+    url = server.share("a.pth", DATA, [hold])
     processes = [start(url, tmp_path / "a.pth") for _ in range(3)]
-    texts = [process.communicate(timeout=20) for process in processes]
-    assert [out.strip() for out, _ in texts] == [SHA] * 3
-    assert sum("another process is at it, waits for that" in err for _, err in texts) == 2
+    for process in processes:
+        threading.Thread(target=lambda lines: [told.append(line) for line in lines], args=[process.stderr]).start()
+    wait_for(lambda: len([line for line in told if "another process is at it, waits for that" in line]) == 2)
+    hold.go_on.set()
+    assert [process.stdout.read().strip() for process in processes] == [SHA] * 3
+    assert [process.wait(60) for process in processes] == [0] * 3
     assert len(server.seen) == 1 and names(tmp_path) == ["a.pth"]
 
 
 def test_one_who_waits_takes_over_when_the_other_is_killed(server, tmp_path: Path) -> None:
-    url = server.share("a.pth", DATA, [Slow(4096, 0.02)])
+    hold = Hold(32_768)
+    url = server.share("a.pth", DATA, [hold])
     first, part = start(url, tmp_path / "a.pth"), tmp_path / "a.pth.part"
     wait_for(lambda: part.exists() and part.stat().st_size > 20_000)
     second = start(url, tmp_path / "a.pth")
     assert "waits" in second.stderr.readline()
     first.kill()
-    first.communicate(timeout=20)
-    assert second.communicate(timeout=20)[0].strip() == SHA
+    first.communicate(timeout=60)
+    hold.go_on.set()
+    assert second.communicate(timeout=60)[0].strip() == SHA
     assert server.seen[1].headers["range"].startswith("bytes=") and (tmp_path / "a.pth").read_bytes() == DATA

@@ -3,9 +3,11 @@
 import os
 import re
 import shutil
-import subprocess
 import sys
+import tempfile
 from pathlib import Path
+
+from snakemake_forks import run_snakemake
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ("Snakefile", "config.yaml", "config.paper.yaml", "rules", "envs", "profiles", "workflow_scripts", "resources")
@@ -53,26 +55,33 @@ def copy_project(target: Path) -> Path:
     return target
 
 
-def command(*arguments: str, configs: tuple[str, ...] = (TINY,)) -> list[str]:
-    """Snakemake's command line; targets first, since --configfile takes all that follow."""
-    return [sys.executable, "-m", "snakemake", *arguments, "--configfile", *configs]
+def arguments(*given: str, configs: tuple[str, ...] = (TINY,)) -> list[str]:
+    """Arguments of Snakemake's command line; targets first, since --configfile takes all that follow."""
+    return [*given, "--configfile", *configs]
 
 
-def snakemake(project: Path, *arguments: str, configs: tuple[str, ...] = (TINY,), limit: float = 1500) -> str:
+def command(*given: str, configs: tuple[str, ...] = (TINY,)) -> list[str]:
+    """Snakemake's command line."""
+    return [sys.executable, "-m", "snakemake", *arguments(*given, configs=configs)]
+
+
+def snakemake(project: Path, *given: str, configs: tuple[str, ...] = (TINY,), limit: float = 1500) -> str:
     """Run Snakemake in the project; its output, with the exit code in the last line."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        command(*arguments, configs=configs), cwd=project, env=environment, text=True, timeout=limit,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
-    )  # fmt: skip
-    return f"{done.stdout}\nexit code {done.returncode}"
+    with tempfile.NamedTemporaryFile("r", encoding="utf8", suffix=".log") as log:
+        code = run_snakemake(arguments(*given, configs=configs), project, environment, Path(log.name), limit)
+        return f"{log.read()}\nexit code {code}"
 
 
 def planned(
     project: Path, target: str = "all", configs: tuple[str, ...] = (TINY,), more: tuple[str, ...] = ()
 ) -> dict[str, int]:
     """Jobs per rule that a dry run of `target` announces, aggregate targets left out."""
-    text = snakemake(project, "-n", target, *more, configs=configs)
+    return counted(snakemake(project, "-n", target, *more, configs=configs))
+
+
+def counted(text: str) -> dict[str, int]:
+    """Jobs per rule in the output of a dry run, see `planned`."""
     assert text.endswith("exit code 0"), text
     table = re.search(r"^job +count\n-+ +-+\n(.*?)^total", text, re.MULTILINE | re.DOTALL)
     rows = [line.split() for line in table.group(1).splitlines()] if table else []
@@ -81,7 +90,7 @@ def planned(
 
 def scripts_of_rules() -> dict[str, tuple[str, str]]:
     """Per rule with a script: the script's name, and the text of the expression that makes its key."""
-    common = "".join((ROOT / f"rules/{name}.smk").read_text(encoding="utf8") for name in ("common", "keys"))
+    common = "".join((ROOT / f"rules/{name}.smk").read_text(encoding="utf8") for name in ("keys", "model_keys"))
     functions = dict(re.findall(r"^def (\w+)\(.*?\):\n(.*?)(?=^\S|\Z)", common, re.MULTILINE | re.DOTALL))
     found = {}
     for path in sorted((ROOT / "rules").glob("*.smk")):
