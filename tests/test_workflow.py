@@ -67,7 +67,7 @@ def test_leaving_out_the_baselines_makes_only_their_table_anew(done: Path) -> No
     (done / "none.yaml").write_text("sr: {baselines: []}\n")
     jobs = planned(done, configs=(TINY, "none.yaml"))
     last = {"costs": 1, "write_report": 1, "write_provenance": 1}
-    assert jobs == {"collect_baselines": 1, "measure_sr": 1, "sr_models": 1, **last}
+    assert jobs == {"collect_baselines": 1, "measure_sr": 1, "sr_models": 1, "findings": 1, **last}
     assert snakemake(done, "--cores", "2", "sr_models", configs=(TINY, "none.yaml")).endswith("exit code 0")
     assert "bicubic" not in (done / "results/tiny/tables/sr_models.csv").read_text()
     assert snakemake(done, "--cores", "2", "all").endswith("exit code 0")
@@ -131,7 +131,7 @@ def test_editing_one_sr_module_reruns_that_models_chain(done: Path, edited) -> N
 
 
 def test_another_number_of_shards_for_one_model_starts_its_jobs_alone(done: Path) -> None:
-    (done / "shards.yaml").write_text("sr: {shards: {pasd: 3, default: 1}}\n")
+    (done / "shards.yaml").write_text("sr: {shards: {pasd: 3}}\n")
     text = snakemake(done, "-n", "all", configs=(TINY, "shards.yaml"))
     assert set(re.findall(r"Upscaling shard (\d+) with (\w+)", text)) == {(f"00{n}", "pasd") for n in range(3)}
     jobs = counted(text)
