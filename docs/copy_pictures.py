@@ -7,8 +7,8 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parent.parent
 FIGURES, IMAGES = ROOT / "results" / "mini" / "figures", ROOT / "docs" / "images"
 CHARTS = ("figure4", "ranking", "reliability", "similarity")  # few colours
-PICTURES = ("figure1", "figure3", "figure6")  # pictures of pictures
-COLOURS, QUALITY, WIDTH = 32, 50, 1200
+PICTURES = {"figure1": 800, "figure3": 1200, "figure6": 600}  # pictures of pictures, and their width in pixels
+COLOURS, QUALITY = 16, 45
 
 
 def main() -> None:
@@ -16,10 +16,10 @@ def main() -> None:
     for name in CHARTS:
         picture = Image.open(FIGURES / f"{name}.png").convert("RGB")
         picture.quantize(COLOURS).save(IMAGES / f"{name}.png", optimize=True)
-    for name in PICTURES:
+    for name, width in PICTURES.items():
         if (FIGURES / f"{name}.png").is_file():
             picture = Image.open(FIGURES / f"{name}.png").convert("RGB")
-            picture.thumbnail((WIDTH, 4 * WIDTH))
+            picture.thumbnail((width, 4 * width))
             picture.save(IMAGES / f"{name}.jpg", quality=QUALITY, optimize=True)
 
 
