@@ -131,7 +131,8 @@ def test_editing_one_sr_module_reruns_that_models_chain(done: Path, edited) -> N
 
 
 def test_another_number_of_shards_for_one_model_starts_its_jobs_alone(done: Path) -> None:
-    (done / "shards.yaml").write_text("sr: {shards: {pasd: 3}}\n")
+    # overlays are joined first and then laid on config.yaml, which names these three
+    (done / "shards.yaml").write_text("sr: {shards: {stablesr: 1, seesr: 1, pasd: 3, default: 1}}\n")
     text = snakemake(done, "-n", "all", configs=(TINY, "shards.yaml"))
     assert set(re.findall(r"Upscaling shard (\d+) with (\w+)", text)) == {(f"00{n}", "pasd") for n in range(3)}
     jobs = counted(text)
