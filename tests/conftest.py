@@ -6,6 +6,7 @@ import os
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"
 
+import gc
 import pickle
 import shutil
 from pathlib import Path
@@ -16,6 +17,8 @@ from hypothesis import settings
 
 from workflow_helpers import copy_project, result_bytes, snakemake
 
+# among half a million objects of PyTorch and its like, looking for garbage as often as Python does takes a tenth of all
+gc.set_threshold(20_000, 20, 50)
 settings.register_profile("hlf", deadline=None, derandomize=True)
 settings.load_profile("hlf")
 

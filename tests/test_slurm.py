@@ -1,6 +1,7 @@
 """The tiny configuration through a real Slurm: killed, refused while its jobs go on, resumed; same bytes as here.
 
-Pictures and three of the SR models are those of the finished run: one job of each kind tells as much as seven.
+Pictures, three of the SR models and one of the fine-tuned backbones are those of the finished run: one job of each kind
+tells as much as seven.
 """
 
 import os
@@ -21,7 +22,7 @@ from workflow_helpers import TINY, arguments, result_bytes
 pytestmark = pytest.mark.workflow
 
 # asks for GPUs and computes on the CPU, where the machine has none
-OVERLAY = "resources: {device: auto}\nsr: {shards: {pasd: 2, default: 1}}\n"
+OVERLAY = "resources: {device: auto}\nsr: {shards: {stablesr: 1, seesr: 1, pasd: 2, default: 1}}\n"
 CONFIGS = (TINY, "slurm.yaml")
 # the profile as shipped, for a Slurm without accounting, which is asked more often than is polite
 OPTIONS = (
@@ -38,18 +39,23 @@ from snakemake_executor_plugin_slurm import Executor
 Executor.next_seconds_between_status_checks = property(lambda _: 2, lambda *_: None)
 main(sys.argv[1:])
 """
-# made through Slurm, and all that follows from them: as good as every job but for the other models
-MODELS = ("bsrgan", "pasd", "bicubic")
+# made through Slurm first, up to these targets, and with a kill between; then the second ones and all that is missing
+FIRST = (
+    "sr/bsrgan", "sr/pasd", "sr/bicubic", "sr/sr.parquet", "sr/baselines.parquet", "sampling", "study", "iqa", "tables",
+    "figures",
+)  # fmt: skip
+TARGETS = ("table2", "sr_models")
+SECOND = ("metric/dinov2", "metric/vit/zero_shot.parquet", "tuning/seesr-hlf0.1", "report.html")
 GPU_STEPS = {
     "super_resolve", "embed_pairs", "score_zero_shot", "finetune_metric", "score_tuned", "crossvalidate_metric",
     "leave_models_out", "probe_metric", "change_examples", "finetune_sr", "upscale_variant", "evaluate_variant",
 }  # fmt: skip
 
 
-def started(project: Path, node: Node) -> subprocess.Popen:
+def started(project: Path, node: Node, *targets: str) -> subprocess.Popen:
     """Snakemake on its way, its output in log.txt."""
     environment = {**node.environment, "OMP_NUM_THREADS": "1"}
-    words = [sys.executable, "-c", WATCHFUL, *arguments("all", *OPTIONS, configs=CONFIGS)]
+    words = [sys.executable, "-c", WATCHFUL, *arguments(*targets, *OPTIONS, configs=CONFIGS)]
     with (project / "log.txt").open("ab") as log:
         return subprocess.Popen(words, cwd=project, env=environment, stdout=log, stderr=log)
 
@@ -73,6 +79,11 @@ def images(project: Path) -> dict[Path, int]:
     return {p: p.stat().st_mtime_ns for p in found if (p.parent / ".work" / f"{p.stem}.json").is_file()}
 
 
+def remove(project: Path, names: tuple[str, ...]) -> None:
+    for path in (project / "results/tiny" / name for name in names):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 def rule_of(job: dict[str, str]) -> str:
     return job["Comment"].removeprefix("rule_").partition("_wildcards_")[0]
 
@@ -87,14 +98,11 @@ def cluster():
 def run(cluster: Node, kept: Path, tmp_path_factory):
     """A project that went through Slurm, killed once: folder, what was finished at the kill, what the refusal said."""
     project = Path(shutil.copytree(kept, tmp_path_factory.mktemp("slurm") / "project"))
-    for model in MODELS:
-        shutil.rmtree(project / "results/tiny/sr" / model)
-    for table in ("sr", "baselines"):  # else what is missing before them is not missed
-        (project / f"results/tiny/sr/{table}.parquet").unlink()
+    remove(project, FIRST)
     (project / "slurm.yaml").write_text(OVERLAY)
     profile = project / "profiles/slurm/profile.yaml"
     profile.write_text(profile.read_text().replace('gpu_model: ""', "gpu_model: stand_in"))
-    first = started(project, cluster)
+    first = started(project, cluster, *TARGETS)
     end = time.monotonic() + LIMIT
     while len(list((project / "results/tiny/sr/pasd").glob("*/*.png"))) < 2:
         assert first.poll() is None and time.monotonic() < end, said(project)[-6000:]
@@ -103,7 +111,7 @@ def run(cluster: Node, kept: Path, tmp_path_factory):
     first.wait(30)
     orphans = {job["JobID"] for job in cluster.working()}
     assert orphans
-    assert ended(started(project, cluster), project) == 1
+    assert ended(started(project, cluster, *TARGETS), project) == 1
     refused = said(project)
     told = re.search(r"end them: (scancel( \d+)+)\s", refused)
     assert told, refused[-3000:]
@@ -111,7 +119,9 @@ def run(cluster: Node, kept: Path, tmp_path_factory):
     cluster.run(*told[1].split())
     cancelled = {job["JobID"] for job in cluster.jobs() if job["State"] in ("CANCELLED", "COMPLETING")}
     assert cancelled <= orphans
-    assert ended(started(project, cluster), project) == 0, said(project)[-6000:]
+    assert ended(started(project, cluster, *TARGETS), project) == 0, said(project)[-6000:]
+    remove(project, SECOND)
+    assert ended(started(project, cluster, "all"), project) == 0, said(project)[-6000:]
     return project, finished, refused
 
 

@@ -21,7 +21,7 @@ MOMENTS = (
     ("sampling/shards/*.parquet", 1),
     ("metric/*/zero_shot.parquet", 1),
 )
-SHARDS = "degradation: {shards: 2}\nsr: {shards: 2}\niqa: {shards: 2}\n"
+SHARDS = "degradation: {shards: 2}\nsr: {shards: {stablesr: 1, seesr: 1, pasd: 2, default: 2}}\niqa: {shards: 2}\n"
 
 
 def kill_tree(process: subprocess.Popen) -> None:

@@ -1,17 +1,30 @@
 """A copy of the project in which the tiny configuration runs, and what a dry run of it says."""
 
+import atexit
 import os
 import re
 import shutil
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 
-from snakemake_forks import run_snakemake
+from fork_server import ForkServer
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ("Snakefile", "config.yaml", "config.paper.yaml", "rules", "envs", "profiles", "workflow_scripts", "resources")
 TINY = "tests/config.tiny.yaml"
+# what Snakemake imports, some of it as late as in a run
+SNAKEMAKE = (
+    "snakemake.cli", "jsonschema", "snakemake.profiles", "snakemake.report.html_reporter", "snakemake.storage", "yte",
+)  # fmt: skip
+# what the scripts of rules import and takes long; not pyiqa, which brings the installed hlf with it
+SCRIPTS = (
+    "snakemake.script", "torch", "torch._dynamo", "torchvision", "timm", "open_clip", "transformers", "diffusers",
+    "matplotlib.pyplot", "pandas", "pyarrow.parquet", "scipy.stats", "cv2", "PIL.Image",
+)  # fmt: skip
+# Snakemake with another `python` for the scripts of its jobs
+FORKING = "import sys; from snakemake.cli import main; sys.executable = sys.argv.pop(1); main(sys.argv[1:])"
 # a throw-away SR model with options, for docs/add_a_model.md
 RECIPE = '''"""Pixel repetition, as bright as one likes."""
 
@@ -61,16 +74,31 @@ def arguments(*given: str, configs: tuple[str, ...] = (TINY,)) -> list[str]:
 
 
 def command(*given: str, configs: tuple[str, ...] = (TINY,)) -> list[str]:
-    """Snakemake's command line."""
-    return [sys.executable, "-m", "snakemake", *arguments(*given, configs=configs)]
+    """Snakemake's command line: a process of its own, whose scripts are copies of another and end with it."""
+    return [sys.executable, "-c", FORKING, fork_servers()[1].python, *arguments(*given, configs=configs)]
 
 
-def snakemake(project: Path, *given: str, configs: tuple[str, ...] = (TINY,), limit: float = 1500) -> str:
-    """Run Snakemake in the project; its output, with the exit code in the last line."""
+def snakemake(project: Path, *given: str, configs: tuple[str, ...] = (TINY,), limit: int = 1500) -> str:
+    """Run Snakemake in the project; its output, with the exit code in the last line.
+
+    It and the scripts of its jobs are copies of processes with their imports; on clusters they start as users' do.
+    """
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with tempfile.NamedTemporaryFile("r", encoding="utf8", suffix=".log") as log:
-        code = run_snakemake(arguments(*given, configs=configs), project, environment, Path(log.name), limit)
+    words, (programs, scripts) = ["-m", "snakemake", *arguments(*given, configs=configs)], fork_servers()
+    with tempfile.TemporaryFile("w+", encoding="utf8") as log:
+        with Path(os.devnull).open() as nothing:
+            files = [nothing.fileno(), log.fileno(), log.fileno()]
+            code = programs.run(words, project, environment, files, limit, scripts.python)
+        log.seek(0)
         return f"{log.read()}\nexit code {code}"
+
+
+@cache
+def fork_servers() -> tuple[ForkServer, ForkServer]:
+    """One for Snakemake, one for scripts of rules."""
+    folder = Path(tempfile.mkdtemp(prefix="forks-"))
+    atexit.register(shutil.rmtree, folder)
+    return ForkServer(folder, *SNAKEMAKE), ForkServer(folder, *SCRIPTS)
 
 
 def planned(
